@@ -1,0 +1,365 @@
+"""The four kinds of hyperparameter: what one name may be.
+
+What all of them promise, conditions among it, is in `parameter.py`. A parameter knows neither its own name
+nor its neighbours: `space.py` holds them together.
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, fields
+from typing import Any, ClassVar
+
+from .errors import BadInput, did_you_mean
+from .parameter import Parameter, distinct, settle
+from .values import Value, finite, flag, is_scalar, real, same, scalar, shown, text_of, whole
+
+
+@dataclass(frozen=True)
+class _Range(Parameter):
+    """From `low` to `high`, both included; `log` spreads proposals evenly over orders of magnitude."""
+
+    low: float
+    high: float
+    _: KW_ONLY
+    log: bool = False
+    default: float | None = None
+
+    @property
+    def ends(self) -> tuple[Value, Value]:
+        """The two ends."""
+        return (self.low, self.high)
+
+    def _check(self) -> None:
+        settle(self, log=flag("log", self.log))
+        if self.low >= self.high:
+            raise BadInput(
+                f"a range needs low < high, got low={self.low}, high={self.high}",
+                hint="a value that never changes is written alone, without a range",
+            )
+        if self.log and self.low <= 0:
+            raise BadInput(f"a log range needs low > 0, got low={self.low}")
+        _check_default(self)
+
+    def _spread(self, points: int) -> list[float]:
+        """Return `points` >= 2 positions from end to end."""
+        low, high = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
+        shares = [index / (points - 1) for index in range(1, points - 1)]
+        inner = [low * (1 - share) + high * share for share in shares]
+        return [self.low, *map(math.exp, inner), self.high] if self.log else [self.low, *inner, self.high]
+
+    def _own_dict(self) -> dict[str, Any]:
+        return {
+            "low": self.low,
+            "high": self.high,
+            **({"log": True} if self.log else {}),
+            **_default_dict(self),
+        }
+
+    def _own_text(self) -> str:
+        log = " (log)" if self.log else ""
+        return f"{text_of(self.low)} .. {text_of(self.high)}{log}{_default_text(self)}"
+
+
+@dataclass(frozen=True)
+class Float(_Range):
+    """Any number from `low` to `high`, both included.
+
+    Raises BadInput unless low < high, both finite, above 0 if `log`, and the default inside.
+    """
+
+    kind: ClassVar[str] = "float"
+
+    @property
+    def values(self) -> None:
+        """None: they cannot be counted."""
+        return
+
+    def contains(self, value: object) -> bool:
+        """Tell whether `value` is a number in the range; a whole number is a number too."""
+        number = finite(value)
+        return number is not None and self.low <= number <= self.high
+
+    def exact(self, value: Any) -> float:
+        """Return `value` as a float."""
+        return float(value)
+
+    def clip(self, value: object) -> float:
+        """Return the nearest number in the range, or its middle when `value` is no number."""
+        number = finite(value)
+        return self.middle() if number is None else min(max(number, self.low), self.high)
+
+    def middle(self) -> float:
+        """Return the mean of the ends, the geometric one on a log range."""
+        return self.clip(
+            math.sqrt(self.low) * math.sqrt(self.high) if self.log else self.low / 2 + self.high / 2
+        )
+
+    def grid(self, points: int) -> list[Value]:
+        """Return `points` values from end to end; the middle for one point."""
+        spread = [self.middle()] if points == 1 else map(self.clip, self._spread(points))
+        return list(dict.fromkeys(spread))
+
+    def _check(self) -> None:
+        settle(self, low=real("low", self.low), high=real("high", self.high))
+        super()._check()
+
+
+@dataclass(frozen=True)
+class Int(_Range):
+    """A whole number from `low` to `high`, both included, in steps of `step`.
+
+    Raises BadInput as Float does, and for a step that does not lead from low to high, or one on a log range.
+    """
+
+    kind: ClassVar[str] = "int"
+
+    low: int
+    high: int
+    _: KW_ONLY
+    step: int = 1
+    default: int | None = None
+
+    @property
+    def values(self) -> range:
+        """The whole numbers of the range."""
+        return range(self.low, self.high + 1, self.step)
+
+    def contains(self, value: object) -> bool:
+        """Tell whether `value` is one of the whole numbers; 3.0 is a float and is not."""
+        try:
+            return whole("value", value) in self.values
+        except BadInput:
+            return False
+
+    def exact(self, value: Any) -> int:
+        """Return `value` as an int."""
+        return int(value)
+
+    def clip(self, value: object) -> int:
+        """Return the nearest whole number of the range, or its middle when `value` is no number."""
+        number = finite(value)
+        if number is None:
+            return self.middle()
+        inside = min(max(number, self.low), self.high)
+        return self.low + self.step * round((inside - self.low) / self.step)
+
+    def middle(self) -> int:
+        """Return the whole number nearest to the mean of the ends, the geometric one on a log range."""
+        return self.clip(math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2)
+
+    def grid(self, points: int) -> list[Value]:
+        """Return every value if there are at most `points`, else as many from end to end."""
+        if len(self.values) <= points:
+            return list(self.values)
+        spread = [self.middle()] if points == 1 else map(self.clip, self._spread(points))
+        return list(dict.fromkeys(spread))
+
+    def _check(self) -> None:
+        settle(self, low=whole("low", self.low), high=whole("high", self.high), step=whole("step", self.step))
+        if self.step < 1:
+            raise BadInput(f"a step must be at least 1, got step={self.step}")
+        super()._check()
+        if self.log and self.step != 1:
+            raise BadInput(f"a log range has no step, got log=True, step={self.step}")
+        left = (self.high - self.low) % self.step
+        if left:
+            raise BadInput(
+                f"a step must lead from low to high, got low={self.low}, high={self.high}, step={self.step}",
+                hint=f"high={self.high - left} can be reached",
+            )
+
+    def _own_dict(self) -> dict[str, Any]:
+        return super()._own_dict() | ({"step": self.step} if self.step != 1 else {})
+
+    def _own_text(self) -> str:
+        return super()._own_text() + (f", step {self.step}" if self.step != 1 else ", whole")
+
+
+class _Listed(Parameter):
+    """One of `values`, which can be counted and have no order."""
+
+    @property
+    @abc.abstractmethod
+    def values(self) -> Sequence[Value]:
+        """Every value there is."""
+
+    @property
+    def ends(self) -> Sequence[Value]:
+        """Every value."""
+        return self.values
+
+    def contains(self, value: object) -> bool:
+        """Tell whether `value` is one of them."""
+        return any(same(value, known) for known in self.values)
+
+    def exact(self, value: Any) -> Value:
+        """Return the one that equals `value`."""
+        return next(known for known in self.values if same(value, known))
+
+    def clip(self, value: object) -> Value:
+        """Return `value` if it is one of them, else the middle."""
+        return self.exact(value) if self.contains(value) else self.middle()
+
+    def middle(self) -> Value:
+        """Return the first: there is no order."""
+        return self.values[0]
+
+    def grid(self, points: int) -> list[Value]:  # noqa: ARG002 - what has no order is not thinned out
+        """Return every value."""
+        return list(self.values)
+
+
+@dataclass(frozen=True)
+class Choice(_Listed):
+    """One of a list of values.
+
+    A `default` of None means no default: where null is a choice and should be it, put it first. Raises
+    BadInput for an empty list, values that Python and Optuna take for equal (1, 1.0, True), and a default
+    that is no choice.
+    """
+
+    kind: ClassVar[str] = "choice"
+
+    choices: Sequence[Value]
+    _: KW_ONLY
+    default: Value = None
+
+    @property
+    def values(self) -> Sequence[Value]:
+        """The choices."""
+        return self.choices
+
+    def middle(self) -> Value:
+        """Return the default, else the first choice."""
+        return super().middle() if self.default is None else self.default
+
+    def _check(self) -> None:
+        settle(self, choices=distinct("choices", self.choices))
+        _check_default(self)
+
+    def _own_dict(self) -> dict[str, Any]:
+        return {"choices": list(self.choices), **_default_dict(self)}
+
+    def _own_text(self) -> str:
+        return " | ".join(map(text_of, self.choices)) + _default_text(self)
+
+
+@dataclass(frozen=True)
+class Constant(_Listed):
+    """A value that is set and never searched."""
+
+    kind: ClassVar[str] = "constant"
+
+    value: Value
+
+    @property
+    def values(self) -> Sequence[Value]:
+        """The one value."""
+        return (self.value,)
+
+    def _check(self) -> None:
+        settle(self, value=scalar("a constant", self.value))
+
+    def _own_dict(self) -> dict[str, Any]:
+        return {"value": self.value}
+
+    def _own_text(self) -> str:
+        return f"always {text_of(self.value)}"
+
+
+KINDS: dict[str, type[Parameter]] = {kind.kind: kind for kind in (Float, Int, Choice, Constant)}
+"""Every kind by the name it has in the written form."""
+
+
+def parameter_from(written: object) -> Parameter:
+    """Return the parameter that `written` describes, as read from YAML or JSON.
+
+    A mapping with `low` and `high` is a Float, or an Int with `type: int`; one with `choices` a Choice; one
+    with `value` a Constant; so is a single value. Text that is a number is accepted where only a number can
+    stand, because YAML 1.1 takes 1e-5 for text. Raises BadInput for anything else, naming the key and the
+    nearest valid one.
+    """
+    if isinstance(written, Parameter):
+        return written
+    if is_scalar(written):
+        return Constant(scalar("a constant", written))
+    if not isinstance(written, Mapping):
+        raise BadInput(f"a parameter is a value or a mapping, got {shown(written)}", hint=_FORMS)
+    kind = _kind_of(written)
+    _check_keys(written, kind)
+    make: Callable[..., Parameter] = kind
+    numbers = ("low", "high", "step", "default") if issubclass(kind, _Range) else ()
+    given = {key: _number(value) if key in numbers else value for key, value in written.items()}
+    given.pop("type", None)
+    return make(**given)
+
+
+_FORMS = (
+    "write {low: 1.0e-5, high: 1.0e-3, log: true}, {type: int, low: 1, high: 4}, {choices: [8, 16]} or 0.01"
+)
+
+
+def _kind_of(written: Mapping[Any, Any]) -> type[Parameter]:
+    """Return the kind that `type` names, or that the keys give away."""
+    if "type" in written:
+        kind = written["type"]
+        if not isinstance(kind, str) or kind not in KINDS:
+            raise BadInput(
+                f"no kind of parameter is called {shown(kind)}", hint=did_you_mean(str(kind), KINDS)
+            )
+        return KINDS[kind]
+    for key, kind_ in (("choices", Choice), ("value", Constant), ("low", Float), ("high", Float)):
+        if key in written:
+            return kind_
+    raise BadInput(f"a parameter needs a range, choices or a value, got {shown(dict(written))}", hint=_FORMS)
+
+
+def _check_keys(written: Mapping[Any, Any], kind: type[Parameter]) -> None:
+    """Raise BadInput for a key that this kind does not have, or one that it needs and lacks."""
+    known = {"type"} | {part.name for part in fields(kind)}
+    for key in written:
+        if key == "step" and kind is Float:
+            raise BadInput("a float range has no `step`", hint="add `type: int` for whole numbers")
+        if key not in known:
+            raise BadInput(
+                f"a parameter of type {kind.kind} has no key {shown(key)}", hint=did_you_mean(str(key), known)
+            )
+    needed = {Choice: ("choices",), Constant: ("value",)}.get(kind, ("low", "high"))
+    for key in needed:
+        if key not in written:
+            raise BadInput(f"a parameter of type {kind.kind} needs `{key}`, got {shown(dict(written))}")
+
+
+def _number(value: object) -> object:
+    """Return text that is a number as that number, anything else unchanged."""
+    if not isinstance(value, str):
+        return value
+    for read in (int, float):
+        try:
+            return read(value)
+        except ValueError:
+            continue
+    return value
+
+
+def _check_default(parameter: _Range | Choice) -> None:
+    """Bring a default into its one form; raises BadInput when it lies outside."""
+    if parameter.default is None:
+        return
+    if not parameter.contains(parameter.default):
+        ends = shown(list(parameter.ends))
+        raise BadInput(
+            f"a default must be one of the values, got default={shown(parameter.default)} for {ends}"
+        )
+    settle(parameter, default=parameter.exact(parameter.default))
+
+
+def _default_dict(parameter: _Range | Choice) -> dict[str, Any]:
+    return {} if parameter.default is None else {"default": parameter.default}
+
+
+def _default_text(parameter: _Range | Choice) -> str:
+    return "" if parameter.default is None else f", default {text_of(parameter.default)}"

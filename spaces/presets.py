@@ -1,0 +1,66 @@
+"""The spaces that come with hpsearch: `default`, `small` and `head`.
+
+Where a range is published its source is named; where it is ours the reason is given. How a preset is found by
+name is in `loading.py`.
+
+Sources:
+
+- BERT: Devlin et al. 2019, "BERT: Pre-training of Deep Bidirectional Transformers for Language
+  Understanding", appendix A.3: batch size 16 or 32, learning rate 5e-5, 3e-5 or 2e-5, 2 to 4 epochs.
+- Small BERT: Turc et al. 2019, "Well-Read Students Learn Better", as given in the README of
+  github.com/google-research/bert: batch size 8 to 128, learning rate 3e-4, 1e-4, 5e-5 or 3e-5, 4 epochs.
+- Mosbach et al. 2021, "On the Stability of Fine-tuning BERT": failed runs are avoided by small learning rates
+  with warm-up over the first tenth of the steps, and by training for longer.
+- Liu & Wang 2021, "An Empirical Study on Hyperparameter Optimization for Fine-Tuning Pre-trained Language
+  Models": on a small budget a search often fails to beat a grid search; a better chosen space helps.
+"""
+
+from __future__ import annotations
+
+from .parameters import Choice, Constant, Float, Int
+from .space import Space
+
+_WARMUP = 0.1  # Mosbach et al.; below 1 it is the share of all steps
+_WEIGHT_DECAY = 0.01  # what BERT was pre-trained with; transformers' own default is none
+
+_DEFAULT = Space(
+    {
+        # From below what BERT uses to above what small BERT uses: large and tiny models find theirs inside.
+        "learning_rate": Float(1e-6, 1e-3, log=True, default=5e-5),
+        "per_device_train_batch_size": Choice([8, 16, 32], default=16),  # BERT's, and small BERT's smallest
+        "num_train_epochs": Int(2, 5, default=3),  # BERT's, and one more because Mosbach et al. train longer
+        "weight_decay": Float(0.0, 0.1, default=_WEIGHT_DECAY),
+        "warmup_steps": Float(0.0, 0.2, default=_WARMUP),
+    },
+    name="default",
+)
+
+_SMALL = Space(
+    {
+        # Ten trials cover one range well and several badly (Liu & Wang: choose the space to suit the budget).
+        # The learning rate matters most and keeps a range, without the decade in which little is learned.
+        "learning_rate": Float(1e-5, 1e-3, log=True, default=5e-5),
+        "per_device_train_batch_size": Choice([16, 32], default=16),  # BERT's
+        "num_train_epochs": Choice([3, 5], default=3),
+        "weight_decay": Constant(_WEIGHT_DECAY),
+        "warmup_steps": Constant(_WARMUP),
+    },
+    name="small",
+)
+
+_HEAD = Space(
+    {
+        # Ours: only a new, randomly initialised head is trained, on features that stay as they are. Nothing
+        # that was pre-trained can be spoilt, so steps may be far larger than BERT's, and an epoch is cheap.
+        "model.freeze_encoder": Constant(True),
+        "learning_rate": Float(1e-4, 1e-1, log=True, default=1e-3),
+        "per_device_train_batch_size": Choice([16, 32, 64], default=32),
+        "num_train_epochs": Int(3, 12, step=3, default=6),
+        "weight_decay": Float(1e-5, 1e-1, log=True, default=_WEIGHT_DECAY),
+        "warmup_steps": Constant(_WARMUP),
+    },
+    name="head",
+)
+
+PRESETS: dict[str, Space] = {space.name: space for space in (_DEFAULT, _SMALL, _HEAD)}
+"""`default` for tens of trials, `small` for at most ten, `head` for an encoder that stays frozen."""
