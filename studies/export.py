@@ -1,0 +1,131 @@
+"""A study's trials as a file for other programs: JSON, CSV or Parquet, one row a trial."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ..spaces.errors import BadInput, did_you_mean
+from .plain import plain
+from .records import Study
+from .store import StudyStore
+
+Rows = Sequence[Mapping[str, Any]]
+
+SPREAD = ("params", "metrics", "seconds")  # in a table these are columns of their own: `params.learning_rate`
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+INTERNAL = (
+    "trial_id",
+    "study_id",
+    "lease_until",
+    "optuna_trial_id",
+)  # keys of this database mean nothing elsewhere
+
+
+def export_rows(store: StudyStore, study: Study) -> list[dict[str, Any]]:
+    """Return one dict a trial, in the order of their numbers: its fields and the name of its study."""
+    records = (trial.to_dict() for trial in store.trials(study.study_id))
+    return [{"study": study.name, **_without(record, INTERNAL)} for record in records]
+
+
+def to_json(rows: Rows) -> bytes:
+    """Return the rows as a JSON list, nested as they are."""
+    return (json.dumps(plain(rows), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def to_csv(rows: Rows) -> bytes:
+    """Return the rows as CSV with a header; nested fields are columns of their own or JSON text.
+
+    Text that a spreadsheet would run as a formula gets an apostrophe in front, as spreadsheets do.
+    """
+    table = [flat(row) for row in rows]
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=_columns(table), restval="", lineterminator="\n")
+    writer.writerow({name: _harmless(name) for name in writer.fieldnames})
+    writer.writerows({name: _harmless(value) for name, value in row.items()} for row in table)
+    return text.getvalue().encode()
+
+
+def to_parquet(rows: Rows) -> bytes:
+    """Return the rows as Parquet; a column that mixes text and numbers becomes JSON text."""
+    import pyarrow  # type: ignore[import-untyped]
+    from pyarrow import parquet
+
+    table = [flat(row) for row in rows]
+    columns = {name: _one_type([row.get(name) for row in table]) for name in _columns(table)}
+    sink = io.BytesIO()
+    parquet.write_table(pyarrow.table(columns), sink)
+    return sink.getvalue()
+
+
+FORMATS: dict[str, Callable[[Rows], bytes]] = {"json": to_json, "csv": to_csv, "parquet": to_parquet}
+
+
+def render(rows: Rows, format_name: str) -> bytes:
+    """Return the rows in the format of that name. Raises `BadInput` for one that is not in `FORMATS`."""
+    if format_name not in FORMATS:
+        raise BadInput(f"unknown export format {format_name!r}", hint=did_you_mean(format_name, FORMATS))
+    return FORMATS[format_name](rows)
+
+
+def write_export(rows: Rows, path: str | os.PathLike[str], format_name: str) -> Path:
+    """Write the rows to `path`: beside it first and then renamed, so that nobody reads half a file.
+
+    Raises `BadInput` for an unknown format or a path that cannot be written; what was there stays then.
+    """
+    content, target = render(rows, format_name), Path(path)
+    part = target.parent / f".{target.name}.{os.getpid()}.part"
+    try:
+        part.write_bytes(content)
+        part.replace(target)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise BadInput(
+            f"the export cannot be written to {str(target)!r}: {error.strerror}",
+            hint="give a file in a folder you may write",
+        ) from error
+    return target
+
+
+def flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row without nesting: params, metrics and seconds get columns, the rest becomes JSON text."""
+    cells: dict[str, Any] = {}
+    for name, value in row.items():
+        if name in SPREAD:
+            cells.update({f"{name}.{key}": _cell(item) for key, item in (value or {}).items()})
+        else:
+            cells[name] = _cell(value)
+    return cells
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(plain(value), ensure_ascii=False) if isinstance(value, dict | list) else value
+
+
+def _columns(table: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return every column once, those of the first row first."""
+    return list(dict.fromkeys(name for row in table for name in row))
+
+
+def _harmless(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+
+
+def _one_type(values: list[Any]) -> list[Any]:
+    kinds = {type(value) for value in values if value is not None}
+    if len(kinds) < 2:
+        return values
+    if kinds == {int, float}:
+        return [None if value is None else float(value) for value in values]
+    return [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
+
+
+def _without(record: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name not in names}

@@ -1,0 +1,190 @@
+"""Records kept in the store; `tables.py` has their columns, `store.py` hands them out.
+
+Names: `*_id` is the database key (int), `*_name` and `name` are what people type (str), `number` counts
+trials inside one study from 0, `*_at` and `*_until` are UTC ISO text (`clock.py`), `seconds` is a dict of
+seconds by kind of work. A record is a copy: changing its dicts changes nothing in the store.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+
+class TrialState(enum.StrEnum):
+    """The life of a trial. Members are added, never renamed: their values are in people's databases.
+
+    ```text
+            claim               finish
+    WAITING ------> RUNNING ----------> COMPLETE   it has a score
+       ^               |   \\----------> PRUNED     stopped early; its last score counts
+       |               |    \\---------> FAILED     its `Failure` says how; its slot is given back
+       +---------------+
+        release: same attempt
+        recover: next attempt, once; lost again, it is FAILED
+    ```
+    """
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    FAILED = "FAILED"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether a trial in this state never changes again."""
+        return self not in (TrialState.WAITING, TrialState.RUNNING)
+
+
+class Failure(enum.StrEnum):
+    """How a trial failed. Members are added, never renamed."""
+
+    OOM = "oom"  #: out of memory, on the device or the host
+    NAN = "nan"  #: the loss or the score stopped being a number
+    COLLAPSED = "collapsed"  #: the model predicts the same for everything
+    TIMEOUT = "timeout"  #: it took longer than one trial may
+    LOST = "lost"  #: its worker died or went silent, twice
+    DATA = "data"  #: a row could not be used
+    CODE = "code"  #: anything else that was raised
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """One search problem and what was asked of it."""
+
+    study_id: int
+    uid: str  #: 8 hexadecimal digits, in the name of its folder
+    name: str
+    created_at: str
+    identity: str  #: SHA-256 of the canonical `spec["identity"]`
+    spec: dict[str, Any]  #: `identity` and whatever else the search layer keeps; not interpreted here
+    task: str
+    model: str
+    backend: str
+    objective: str
+    direction: str  #: `maximize` or `minimize`
+    trials: int  #: how many were asked for in total
+    folder: str  #: absolute path, empty until one was made
+    forked_from: str | None = None  #: name of the study it was forked from
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Make the record of one row of `hpsearch_studies`."""
+        return cls(**_own_columns(cls, row))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record for JSON."""
+        return _shallow(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One configuration run once at one fidelity with one seed."""
+
+    trial_id: int
+    study_id: int
+    number: int  #: position in its study, from 0
+    attempt: int = 1  #: from 1; a lost trial is run again under the next
+    state: TrialState
+    failure: Failure | None = None
+    failure_message: str | None = None
+    baseline: bool = False
+    phase: str = "search"
+    rung: int = 0
+    fraction: float | None = None  #: share of the training set, above 0 to 1
+    seed: int | None = None
+    params: dict[str, Any] | None = None  #: real names to values; None until they are resolved
+    config: dict[str, Any] = field(default_factory=dict)  #: the whole resolved configuration
+    objective: str  #: name of the metric that is the score
+    score: float | None = None
+    metrics: dict[str, Any] = field(default_factory=dict)
+    curve: list[dict[str, Any]] = field(default_factory=list)  #: one entry an evaluation, `budget` is 0 to 1
+    worker: str | None = None  #: `worker.worker_name()` of who holds it, or held it last
+    lease_until: str | None = None  #: None unless it is running
+    seconds: dict[str, float] = field(default_factory=dict)
+    checkpoint: str | None = None
+    optuna_trial_id: int | None = None  #: key of the same trial in Optuna's tables; None with another backend
+    started_at: str | None = None
+    finished_at: str | None = None
+
+    @property
+    def total_seconds(self) -> float:
+        """Seconds of all kinds of work together."""
+        return float(sum(self.seconds.values()))
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Make the record of one row of `hpsearch_trials`."""
+        failure = row["failure"]
+        words = {"state": TrialState(row["state"]), "failure": Failure(failure) if failure else None}
+        return cls(**{**_own_columns(cls, row), **words})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record for JSON, with `total_seconds`."""
+        words = {"state": self.state.value, "failure": self.failure and self.failure.value}
+        return {**_shallow(self), **words, "total_seconds": self.total_seconds}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """One retrained model."""
+
+    model_id: int
+    study_id: int
+    trial_number: int
+    folder: str  #: absolute path
+    metrics: dict[str, Any]
+    seconds: dict[str, float]
+    created_at: str
+    fingerprint: str  #: of the data it was trained on
+    spec: dict[str, Any]  #: not interpreted here
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Make the record of one row of `hpsearch_models`."""
+        return cls(**_own_columns(cls, row))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record for JSON."""
+        return _shallow(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudySummary:
+    """A study, how many of its trials are in each state, and its best score."""
+
+    study: Study
+    complete: int
+    pruned: int
+    failed: int
+    running: int
+    best_score: float | None
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Make the record of one row of `statements.summaries`."""
+        study = Study.from_row(row)
+        counts = {state: row[state] or 0 for state in ("complete", "pruned", "failed", "running")}
+        best = row["highest"] if study.direction == "maximize" else row["lowest"]
+        return cls(study=study, best_score=best, **counts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return one line of `hpsearch studies --json`; the name is under `study`."""
+        about = {name: getattr(self.study, name) for name in LISTED}
+        counts = {name: value for name, value in _shallow(self).items() if name != "study"}
+        return {"study": self.study.name, **about, **counts}
+
+
+LISTED = ("task", "model", "backend", "direction", "objective", "trials", "created_at", "folder")
+
+
+def _own_columns(record: type[Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    return {column.name: row[column.name] for column in fields(record)}
+
+
+def _shallow(record: Any) -> dict[str, Any]:
+    """Return the fields of a record; `dataclasses.asdict` would copy every curve deeply."""
+    return {column.name: getattr(record, column.name) for column in fields(record)}

@@ -1,0 +1,225 @@
+"""Every SQL statement of the store, one function each, for SQLite, PostgreSQL and MariaDB alike.
+
+`store.py` runs them in short transactions. Those that must not race are conditional: the number of rows they
+changed tells who won.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Delete, Insert, Select, Update, case, delete, func, insert, select, update
+
+from .records import Failure, TrialState
+from .tables import models, studies, trials
+
+FRESH: Mapping[str, Any] = {"metrics": {}, "curve": [], "seconds": {}, "checkpoint": None, "started_at": None}
+ENDED_WELL = (TrialState.COMPLETE.value, TrialState.PRUNED.value)
+
+# Studies
+
+
+def add_study(values: Mapping[str, Any]) -> Insert:
+    """Add a study that has no trial yet."""
+    return insert(studies).values(**values, slots=0, next_number=0)
+
+
+def study_by_name(name: str) -> Select[Any]:
+    """Find the study people call `name`."""
+    return select(studies).where(studies.c.name == name)
+
+
+def study_by_id(study_id: int) -> Select[Any]:
+    """Find a study by its key."""
+    return select(studies).where(studies.c.study_id == study_id)
+
+
+def study_names() -> Select[Any]:
+    """List the names of all studies."""
+    return select(studies.c.name)
+
+
+def summaries() -> Select[Any]:
+    """List every study with its counts and best scores, oldest first; one index of the trials answers it."""
+    counts = _counts().subquery()
+    return (
+        select(studies, counts)
+        .outerjoin(counts, counts.c.of_study == studies.c.study_id)
+        .order_by(studies.c.study_id)
+    )
+
+
+def _counts() -> Select[Any]:
+    counted = [
+        func.count(case((trials.c.state == state.value, 1))).label(state.value.lower()) for state in TrialState
+    ]
+    score = case((trials.c.state == TrialState.COMPLETE.value, trials.c.score))
+    best = func.max(score).label("highest"), func.min(score).label("lowest")
+    return select(trials.c.study_id.label("of_study"), *counted, *best).group_by(trials.c.study_id)
+
+
+def change_study(study_id: int, values: Mapping[str, Any]) -> Update:
+    """Change what may change in a study: the asked total and its folder."""
+    return update(studies).where(studies.c.study_id == study_id).values(**values)
+
+
+def remove_study(study_id: int) -> Delete:
+    """Delete a study; its trials and models go with it (ON DELETE CASCADE)."""
+    return delete(studies).where(studies.c.study_id == study_id)
+
+
+# Slots: exactly as many trials as were asked for
+
+
+def next_waiting(study_id: int) -> Select[Any]:
+    """Find the first trial that was put back."""
+    waiting = trials.c.study_id == study_id, trials.c.state == TrialState.WAITING.value
+    return select(trials.c.trial_id).where(*waiting).order_by(trials.c.number).limit(1)
+
+
+def take_waiting(trial_id: int, held: Mapping[str, Any]) -> Update:
+    """Run a trial that was put back; no row is changed when another worker was quicker."""
+    mine = trials.c.trial_id == trial_id, trials.c.state == TrialState.WAITING.value
+    return update(trials).where(*mine).values(state=TrialState.RUNNING.value, **held)
+
+
+def take_slot(study_id: int) -> Update:
+    """Take one of the study's free slots; no row is changed when none is left.
+
+    One statement, and it locks the row: two workers never take the same slot or number, on any database.
+    """
+    free = studies.c.study_id == study_id, studies.c.slots < studies.c.trials
+    return (
+        update(studies).where(*free).values(slots=studies.c.slots + 1, next_number=studies.c.next_number + 1)
+    )
+
+
+def give_slot_back(trial_id: int) -> Update:
+    """Free the slot of a trial that failed: it will be replaced."""
+    of_trial = select(trials.c.study_id).where(trials.c.trial_id == trial_id).scalar_subquery()
+    return update(studies).where(studies.c.study_id == of_trial).values(slots=studies.c.slots - 1)
+
+
+def add_trial(study: Mapping[str, Any], held: Mapping[str, Any]) -> Insert:
+    """Add the trial of a slot just taken; `study` is the row after `take_slot`."""
+    return insert(trials).values(
+        study_id=study["study_id"],
+        number=study["next_number"] - 1,
+        objective=study["objective"],
+        attempt=1,
+        state=TrialState.RUNNING.value,
+        baseline=False,
+        phase="search",
+        rung=0,
+        config={},
+        **{**FRESH, **held},
+    )
+
+
+# One trial, held by a worker
+
+
+def _held(trial_id: int, worker: str | None) -> list[Any]:
+    running = [trials.c.trial_id == trial_id, trials.c.state == TrialState.RUNNING.value]
+    return running if worker is None else [*running, trials.c.worker == worker]
+
+
+def write_trial(trial_id: int, worker: str | None, values: Mapping[str, Any]) -> Update:
+    """Write to a trial that is running, by `worker` where one is named; else no row is changed."""
+    return update(trials).where(*_held(trial_id, worker)).values(**values)
+
+
+def put_back(trial_id: int, worker: str | None) -> Update:
+    """Give a running trial's slot to whoever comes next, as if it had not been started."""
+    back = {**FRESH, "state": TrialState.WAITING.value, "worker": None, "lease_until": None}
+    return write_trial(trial_id, worker, back)
+
+
+def lose(lost: Mapping[str, Any], ending: Mapping[str, Any]) -> Update:
+    """End the attempt of a lost worker, unless that worker renewed its lease after `lost` was read."""
+    unchanged = trials.c.attempt == lost["attempt"], _same(trials.c.lease_until, lost["lease_until"])
+    return write_trial(lost["trial_id"], lost["worker"], ending).where(*unchanged)
+
+
+def _same(column: Any, value: object) -> Any:
+    return column.is_(None) if value is None else column == value
+
+
+def run_again(lost: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a lost trial becomes: waiting, with its configuration, under the next attempt."""
+    waiting = {"state": TrialState.WAITING.value, "worker": None, "lease_until": None}
+    return {**FRESH, **waiting, "attempt": lost["attempt"] + 1}
+
+
+def lost_again(lost: Mapping[str, Any], now: str) -> dict[str, Any]:
+    """Return what a trial becomes that was lost once too often."""
+    return {
+        "state": TrialState.FAILED.value,
+        "failure": Failure.LOST.value,
+        "failure_message": f"its worker {lost['worker']} stopped answering in attempt {lost['attempt']}",
+        "finished_at": now,
+        "lease_until": None,
+    }
+
+
+# Questions about trials
+
+
+def trial_by_id(trial_id: int) -> Select[Any]:
+    """Find a trial by its key."""
+    return select(trials).where(trials.c.trial_id == trial_id)
+
+
+def trial_by_number(study_id: int, number: int) -> Select[Any]:
+    """Find a trial by its position in its study."""
+    return select(trials).where(trials.c.study_id == study_id, trials.c.number == number)
+
+
+def trials_of(study_id: int) -> Select[Any]:
+    """List the trials of a study in the order of their numbers."""
+    return select(trials).where(trials.c.study_id == study_id).order_by(trials.c.number)
+
+
+def running_trials(study_id: int) -> Select[Any]:
+    """List who holds which trial, without the long columns."""
+    columns = trials.c.trial_id, trials.c.attempt, trials.c.worker, trials.c.lease_until
+    running = trials.c.study_id == study_id, trials.c.state == TrialState.RUNNING.value
+    return select(*columns).where(*running).order_by(trials.c.number)
+
+
+def best_trial(study_id: int, direction: str) -> Select[Any]:
+    """Find the complete trial with the best score; of equal ones the first."""
+    scored = trials.c.state == TrialState.COMPLETE.value, trials.c.score.is_not(None)
+    order = trials.c.score.desc() if direction == "maximize" else trials.c.score.asc()
+    ranked = select(trials.c.trial_id).where(trials.c.study_id == study_id, *scored)
+    best = ranked.order_by(order, trials.c.number).limit(1)  # its key first: the index alone ranks them
+    return select(trials).where(trials.c.trial_id == best.scalar_subquery())
+
+
+def failures_in_a_row(study_id: int) -> Select[Any]:
+    """Count the trials that failed after the last one that did not."""
+    ended = select(trials.c.finished_at).where(trials.c.study_id == study_id, trials.c.state.in_(ENDED_WELL))
+    last = ended.order_by(trials.c.finished_at.desc()).limit(1).scalar_subquery()
+    failed = trials.c.study_id == study_id, trials.c.state == TrialState.FAILED.value
+    return select(func.count().label("failures")).where(
+        *failed, trials.c.finished_at > func.coalesce(last, "")
+    )
+
+
+# Models
+
+
+def add_model(values: Mapping[str, Any]) -> Insert:
+    """Add a retrained model."""
+    return insert(models).values(**values)
+
+
+def model_by_id(model_id: int) -> Select[Any]:
+    """Find a model by its key."""
+    return select(models).where(models.c.model_id == model_id)
+
+
+def models_of(study_id: int) -> Select[Any]:
+    """List the models of a study, oldest first."""
+    return select(models).where(models.c.study_id == study_id).order_by(models.c.model_id)

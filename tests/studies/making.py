@@ -1,0 +1,65 @@
+"""Small helpers of this folder's tests: studies to work on, clocks that are set by hand, other processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from hpsearch.studies.records import Study, Trial, TrialState
+from hpsearch.studies.store import StudyStore
+
+CLAIMER = Path(__file__).with_name("claimer.py")
+
+
+class HandClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def move(self, seconds: float) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+
+def make_study(store: StudyStore, name: str = "cola", **changes: Any) -> Study:
+    values: dict[str, Any] = {
+        "name": name,
+        "spec": {"identity": {"task": "cola", "direction": "maximize"}, "notes": "none"},
+        "task": "cola",
+        "model": "tiny",
+        "backend": "optuna",
+        "objective": "eval_matthews_correlation",
+        "direction": "maximize",
+        "trials": 10,
+        "folder": "/somewhere",
+    }
+    return store.create_study(**{**values, **changes})
+
+
+def claimed(store: StudyStore, study: Study, worker: str = "me", lease_s: float = 60) -> Trial:
+    trial = store.claim(study.study_id, worker=worker, lease_s=lease_s)
+    assert trial is not None
+    return trial
+
+
+def completed(store: StudyStore, study: Study, score: float | None = 0.5) -> Trial:
+    return store.finish(claimed(store, study).trial_id, TrialState.COMPLETE, score=score)
+
+
+def claimer(url: str, mode: str, study_id: int) -> subprocess.Popen[str]:
+    """Start a process that works on a study; see `claimer.py` for its modes."""
+    command = [sys.executable, "-W", "error", str(CLAIMER), url, mode, str(study_id)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def said_by(processes: list[subprocess.Popen[str]]) -> list[str]:
+    """Wait for the processes and return the lines they wrote."""
+    lines = [line for process in processes for line in process.communicate(timeout=120)[0].split()]
+    assert [0] * len(processes) == [process.returncode for process in processes]
+    return lines
