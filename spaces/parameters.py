@@ -207,7 +207,7 @@ class _Listed(Parameter):
         """Return the first: there is no order."""
         return self.values[0]
 
-    def grid(self, points: int) -> list[Value]:  # noqa: ARG002 - what has no order is not thinned out
+    def grid(self, points: int) -> list[Value]:
         """Return every value."""
         return list(self.values)
 

@@ -5,6 +5,7 @@ The storage behind it is `optuna_storage`.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,9 @@ def open_optuna_study(
         storage=storage, study_name=study_name, direction=direction, load_if_exists=True
     )
     if not study.get_trials(deepcopy=False):
-        study.set_metric_names([metric_name])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # a name for the dashboard
+            study.set_metric_names([metric_name])
         for values in first:
             study.enqueue_trial(dict(values), skip_if_exists=True)
     return study

@@ -1,0 +1,57 @@
+"""When a trial is evaluated: at fixed shares of its own budget, never at optimiser steps (pains A13)."""
+
+from __future__ import annotations
+
+import time
+from math import ceil
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+#: Evaluations in a trial, at equal shares of its budget.
+LOOKS = 4
+
+
+def look_steps(max_steps: int, looks: int = LOOKS) -> dict[int, list[int]]:
+    """Return optimiser step -> the looks (1..`looks`) due there, for a training of `max_steps` steps.
+
+    Look k is due at the first step that completes k/looks of the budget. A training of fewer steps than looks has
+    several at one step, so that every trial reports at all of them.
+    """
+    due: dict[int, list[int]] = {}
+    for look in range(1, looks + 1):
+        due.setdefault(ceil(max_steps * look / looks), []).append(look)
+    return due
+
+
+def percent(look: int, looks: int = LOOKS) -> int:
+    """Return the share of the budget at `look` in whole percent: the step Optuna is told."""
+    return round(100 * look / looks)
+
+
+class BudgetCallback(TrainerCallback):
+    """Asks for an evaluation at each look and knows which looks a step completes."""
+
+    def __init__(self) -> None:
+        self.due: dict[int, list[int]] = {}
+        self.began: float | None = None  #: when the training began, by `time.perf_counter`
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Lay the looks over this training's steps."""
+        self.began = time.perf_counter()
+        self.due = look_steps(state.max_steps)
+        # transformers' own flow would look every ceil(max_steps * eval_steps) steps, which drifts off the shares.
+        state.eval_steps = state.max_steps
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Ask for an evaluation where a look is due."""
+        if state.global_step in self.due:
+            control.should_evaluate = True
+
+    def looks_at(self, step: int) -> list[int]:
+        """Return the looks that `step` completes; none for an evaluation that nobody planned."""
+        return self.due.get(step, [])

@@ -1,0 +1,54 @@
+"""Checks of single values that the command line and Python share."""
+
+from __future__ import annotations
+
+from ..spaces.errors import BadInput, did_you_mean
+
+SCORES = ("best", "last")
+
+
+def check_trials(trials: int) -> int:
+    """Return a total of at least one trial."""
+    if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
+        raise BadInput(f"a search needs at least one trial, got {trials!r}", hint="for example --trials 10")
+    return trials
+
+
+def check_fraction(fraction: float) -> float:
+    """Return a share of the training set, above 0 and at most 1."""
+    if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 < fraction <= 1:
+        raise BadInput(
+            f"the subset is a share of the training set above 0 and at most 1, got {fraction!r}",
+            hint="for example --subset 0.1",
+        )
+    return float(fraction)
+
+
+def check_seed(seed: int) -> int:
+    """Return a seed that torch, numpy and Python all take: 0 to 2**32 - 1."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise BadInput(f"a seed is a whole number from 0 to 4294967295, got {seed!r}")
+    return seed
+
+
+def check_timeout(timeout: float | None) -> float | None:
+    """Return a number of seconds above 0, or None."""
+    if timeout is not None and not timeout > 0:
+        raise BadInput(f"a time-out is a number of seconds above 0, got {timeout!r}")
+    return timeout
+
+
+def check_score(score: str) -> str:
+    """Return which evaluation gives a trial its score."""
+    if score not in SCORES:
+        raise BadInput(f"unknown score {score!r}", hint=did_you_mean(score, SCORES))
+    return score
+
+
+def check_max_failures(limit: int | None) -> int | None:
+    """Return a number of failures in a row, at least one, or None."""
+    if limit is not None and limit < 1:
+        raise BadInput(
+            f"at least one failure must be allowed, got {limit!r}", hint="leave --max-failures out"
+        )
+    return limit

@@ -1,0 +1,264 @@
+"""The command line: parse, call one function, return its exit code. Data goes to stdout, talk to stderr.
+
+Exit codes: 0 done, 1 failed, 2 bad usage or bad input, 3 not found, 130 interrupted. What commands print is
+`command_*.py`; nothing heavy is imported before a command needs it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..spaces.errors import HpsearchError
+from .options import DEFAULT_STORE, STORE_ENV, STORE_HELP, RunOptions, as_signature, resolve
+
+app = typer.Typer(
+    name="hpsearch",
+    help="Hyperparameter search for Hugging Face fine-tuning that can be believed, resumed and retrained.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+database = typer.Typer(help="The store's schema.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(database, name="db")
+
+INTERRUPTED = 130
+
+Store = Annotated[str, typer.Option("--store", help=STORE_HELP, envvar=STORE_ENV, metavar="URL")]
+Json = Annotated[bool, typer.Option("--json", help="print JSON")]
+Name = Annotated[str, typer.Argument(metavar="STUDY", help="name of a study")]
+
+
+def takes_run_options(command: Callable[[RunOptions, bool], None]) -> Callable[..., None]:
+    """Return `command` with the flags of `RunOptions` and `--json` for its signature."""
+
+    def with_flags(**given: Any) -> None:
+        as_json = bool(given.pop("as_json"))
+        command(resolve(given), as_json)
+
+    with_flags.__name__, with_flags.__doc__ = command.__name__, command.__doc__
+    json_flag = inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Json)
+    signature = as_signature(RunOptions)
+    with_flags.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), json_flag]
+    )
+    return with_flags
+
+
+@app.command()
+@takes_run_options
+def run(options: RunOptions, as_json: bool) -> None:
+    """Search on a subset, keep every trial in the store, retrain with the best."""
+    from .command_run import run_search
+
+    run_search(options, as_json=as_json)
+
+
+@app.command()
+@takes_run_options
+def check(options: RunOptions, as_json: bool) -> None:
+    """Check data, space, model and objective without training a trial."""
+    from .command_run import check_search
+
+    check_search(options, as_json=as_json)
+
+
+@app.command()
+def studies(store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
+    """List the studies of a store."""
+    from .command_studies import list_studies
+
+    list_studies(store, as_json=as_json)
+
+
+@app.command()
+def show(study: Name, store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
+    """Show what a study searches and where it stands."""
+    from .command_studies import show_study
+
+    show_study(store, study, as_json=as_json)
+
+
+@app.command()
+def trials(study: Name, store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
+    """List a study's trials."""
+    from .command_studies import list_trials
+
+    list_trials(store, study, as_json=as_json)
+
+
+@app.command()
+def best(study: Name, store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
+    """Show a study's best trial."""
+    from .command_studies import show_best
+
+    show_best(store, study, as_json=as_json)
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="STUDY")],
+    second: Annotated[str, typer.Argument(metavar="STUDY")],
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Show what differs between two studies: the problem, the winners, the cost."""
+    from .command_studies import compare_studies
+
+    compare_studies(store, first, second, as_json=as_json)
+
+
+@app.command()
+def export(
+    study: Name,
+    output: Annotated[Path, typer.Option("--output", "-o", help="file to write", metavar="FILE")],
+    format: Annotated[  # noqa: A002 - the flag's name
+        str | None, typer.Option("--format", help="json, csv or parquet [default: the file's ending]")
+    ] = None,
+    store: Store = DEFAULT_STORE,
+) -> None:
+    """Write a study's trials to a file."""
+    from .command_studies import export_study
+
+    export_study(store, study, output, format)
+
+
+@app.command()
+def delete(
+    study: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
+    store: Store = DEFAULT_STORE,
+) -> None:
+    """Delete a study: its rows, Optuna's rows, and its folder."""
+    from .command_studies import delete_study
+
+    delete_study(store, study, sure=yes)
+
+
+@app.command()
+def retrain(
+    study: Name,
+    trial: Annotated[int | None, typer.Option("--trial", help="trial number [default: the best]")] = None,
+    output_dir: Annotated[
+        Path | None, typer.Option("--output-dir", help="folder of the model", metavar="DIR")
+    ] = None,
+    store: Store = DEFAULT_STORE,
+    quiet: Annotated[bool, typer.Option("--quiet", help="show the result alone")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train with a trial's configuration on all the training data."""
+    from .command_run import retrain_trial
+
+    retrain_trial(store, study, number=trial, folder=output_dir, quiet=quiet, as_json=as_json)
+
+
+@app.command()
+def predict(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL_DIR|STUDY", help="a model folder, or a study with one")
+    ],
+    file: Annotated[Path, typer.Option("--file", help="examples without labels", metavar="FILE")],
+    output: Annotated[Path, typer.Option("--output", help="file to write", metavar="FILE")],
+    store: Store = DEFAULT_STORE,
+) -> None:
+    """Predict labels for a file; a GLUE test file gives a GLUE submission."""
+    from .command_run import predict_file
+
+    predict_file(store, model, file, output)
+
+
+@app.command()
+def tasks(as_json: Json = False) -> None:
+    """List the built-in tasks."""
+    from .command_studies import list_tasks
+
+    list_tasks(as_json=as_json)
+
+
+@app.command()
+def spaces(as_json: Json = False) -> None:
+    """List the built-in spaces."""
+    from .command_studies import list_spaces
+
+    list_spaces(as_json=as_json)
+
+
+@database.command()
+def status(store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
+    """Show which schema a store has."""
+    from .command_studies import database_status
+
+    database_status(store, as_json=as_json)
+
+
+@database.command()
+def upgrade(store: Store = DEFAULT_STORE) -> None:
+    """Bring a store's schema up to date, or make a new store."""
+    from .command_studies import database_upgrade
+
+    database_upgrade(store)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command line; return its exit code."""
+    _set_up_environment()
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(args=argv, prog_name="hpsearch", standalone_mode=False)
+    except HpsearchError as error:
+        return _report(error)
+    except KeyboardInterrupt:
+        sys.stderr.write("hpsearch: interrupted; run the same command again to go on\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # a reader such as `head` left: no traceback
+        return 0
+    except Exception as error:  # noqa: BLE001 - what is not the parser's is raised again
+        return _usage_error(error)
+    return code if isinstance(code, int) else 0
+
+
+def _report(error: HpsearchError) -> int:
+    sys.stderr.write(f"hpsearch: {printable(str(error))}\n")
+    if error.hint:
+        sys.stderr.write(f"hint: {printable(error.hint)}\n")
+    return error.exit_code
+
+
+def _usage_error(error: Exception) -> int:
+    """Let the parser's own errors (an unknown flag, a word for a number) print themselves; raise others."""
+    show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
+    if show is not None and code is not None:
+        show()
+        return int(code)
+    if type(error).__name__ == "Abort":
+        return INTERRUPTED
+    if code is not None:
+        return int(code)
+    raise error
+
+
+def printable(text: str) -> str:
+    """Return `text` without control characters: names come from data, and may hold terminal escapes."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text
+    )
+
+
+def _set_up_environment() -> None:
+    # Tokenizers warn about their threads when a process forks, which data loading does.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def entry() -> None:
+    """Run the command line of this process."""
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""Errors of a running search; bad input is `spaces.errors.BadInput`."""
+
+from __future__ import annotations
+
+from ..spaces.errors import HpsearchError
+
+
+class NonFiniteScore(HpsearchError, ArithmeticError):
+    """The objective is not a finite number."""
+
+
+class NoObjective(HpsearchError, KeyError):
+    """The evaluation did not return the objective."""
+
+    __str__ = Exception.__str__  # KeyError would print the repr
+
+
+class SearchFailed(HpsearchError, RuntimeError):
+    """Too many trials in a row failed."""
+
+
+class DiskFull(HpsearchError, OSError):
+    """The disk is full."""
+
+
+class TrialEnded(Exception):
+    """A trial was pruned or failed, as its cause says, and that is written down."""
+
+
+class StopSearch(BaseException):
+    """Leaves a trial unfinished: its slot goes back to the study and the cause reaches the user.
+
+    Not an `Exception`, because Optuna marks a trial as failed on any of those and on `KeyboardInterrupt`; an
+    interrupted trial is not a failed one and is run again.
+    """
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(str(cause))
+        self.cause = cause

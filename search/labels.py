@@ -1,0 +1,158 @@
+"""Turn the cells of a label column into class ids or numbers, or say which row cannot be.
+
+The cells come from `files` or a `datasets` data set, so `1`, `"1"` and `1.0` are the same class. `raw` uses
+this.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from ..spaces.errors import BadInput, did_you_mean
+from .files import Table
+from .tasks import Task
+
+#: A column of whole numbers with more distinct values than this holds numbers, not classes.
+MANY_NUMBERS = 100
+
+Label = int | float
+
+
+def read_labels(task: Task, train: Table, validation: Table | None) -> tuple[Task, list[Label], list[Label]]:
+    """Return the task with its labels known, and the labels of both parts: ids in their order, or numbers.
+
+    Raises:
+        BadInput: empty cells, an unknown label, one class only, fewer rows than classes, a validation label
+            that the training part lacks, or no number where numbers are predicted.
+    """
+    cells = _cells(task, train)
+    held_out = _cells(task, validation) if validation else []
+    if task.labels is None:
+        task = task.with_labels(infer_labels(cells, train.classes))
+    if task.is_regression:
+        return task, _numbers(task, train, cells), _numbers(task, validation, held_out) if validation else []
+    ids = _ids(task, train, cells)
+    _check_classes(task, train, ids)
+    other = _ids(task, validation, held_out) if validation else []
+    _check_held_out(task, validation, other, ids)
+    return task, ids, other
+
+
+def infer_labels(cells: Sequence[str], classes: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the label names of a column in their order, or none at all where it holds numbers to predict.
+
+    Numbers are predicted where one has a fraction, or more than `MANY_NUMBERS` whole numbers occur. A source
+    that declares its classes keeps their order; others are sorted, as numbers where all are.
+    """
+    distinct = set(cells)
+    if classes:
+        return tuple(name for name in classes if name in distinct)
+    numbers = {name: _number(name) for name in distinct}
+    values = [value for value in numbers.values() if value is not None]
+    if len(values) < len(numbers):
+        return tuple(sorted(distinct))
+    if len(values) > MANY_NUMBERS or not all(value.is_integer() for value in values):
+        return ()
+    return tuple(sorted(distinct, key=lambda name: (numbers[name], name)))
+
+
+def _number(name: str) -> float | None:
+    try:
+        value = float(name)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _cells(task: Task, table: Table) -> list[str]:
+    """Return the label column as text. Raises `BadInput` for empty cells."""
+    names = [_name(table, row, cell) for row, cell in enumerate(table.columns[task.label_column])]
+    empty = [row for row, name in enumerate(names) if not name]
+    if empty:
+        count = "1 empty cell" if len(empty) == 1 else f"{len(empty)} empty cells"
+        raise BadInput(
+            f"label column {task.label_column!r} has {count}, the first in {table.place(empty[0])}",
+            hint="fill them in or leave those rows out",
+        )
+    return [name for name in names if name]
+
+
+def _name(table: Table, row: int, cell: Any) -> str | None:
+    """Return a label as text, whole numbers without `.0`: pandas writes them so where a cell was empty."""
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return None
+    if isinstance(cell, list | dict | bytes):
+        raise BadInput(
+            f"the label in {table.place(row)} is {_kind(cell)}", hint="one label a row, text or number"
+        )
+    text = str(cell).strip()
+    return text.split(".")[0] if re.fullmatch(r"-?\d+\.0+", text) else text
+
+
+def _kind(cell: object) -> str:
+    return {"list": "a list", "dict": "an object"}.get(type(cell).__name__, "binary")
+
+
+def _ids(task: Task, table: Table, cells: Sequence[str]) -> list[Label]:
+    labels = task.labels or ()
+    known = {str(number): number for number in range(len(labels))} | {
+        name: number for number, name in enumerate(labels)
+    }
+    ids: list[Label] = []
+    for row, name in enumerate(cells):
+        if name not in known:
+            raise BadInput(
+                f"{table.place(row)} has the unknown label {name!r}", hint=did_you_mean(name, labels)
+            )
+        ids.append(known[name])
+    return ids
+
+
+def _numbers(task: Task, table: Table, cells: Sequence[str]) -> list[Label]:
+    values: list[Label] = []
+    for row, name in enumerate(cells):
+        value = _number(name)
+        if value is None:
+            raise BadInput(f"{table.place(row)} has the label {name!r}, which is no number")
+        values.append(value)
+    if len(values) > 1 and len(set(values)) == 1:
+        raise BadInput(
+            f"label column {task.label_column!r} of {table.source} has the value {values[0]:g} in all rows",
+            hint="nothing can be learnt from it",
+        )
+    return values
+
+
+def _check_classes(task: Task, train: Table, ids: Sequence[Label]) -> None:
+    labels = task.labels or ()
+    counts = Counter(ids)
+    if len(counts) == 1:
+        only = labels[int(ids[0])]
+        raise BadInput(
+            f"label column {task.label_column!r} of {train.source} has one class only: "
+            f"{only!r} in all {len(ids)} rows",
+            hint="a classifier needs two classes or more",
+        )
+    if len(ids) <= max(len(counts), len(labels) - 1):
+        raise BadInput(
+            f"{train.source} has {len(ids)} rows for {len(labels)} classes in column {task.label_column!r}",
+            hint="every class needs several rows; is it the label column?",
+        )
+
+
+def _check_held_out(
+    task: Task, table: Table | None, ids: Sequence[Label], train_ids: Sequence[Label]
+) -> None:
+    """Refuse a validation label that no training row has: it could only ever be wrong."""
+    labels, seen = task.labels or (), set(train_ids)
+    for row, number in enumerate(ids):
+        if table and number not in seen:
+            known = ", ".join(labels[int(known)] for known in sorted(seen))
+            raise BadInput(
+                f"{table.place(row)} has the label {labels[int(number)]!r}, which the training part lacks",
+                hint=f"the training part has: {known}"[:200],
+            )

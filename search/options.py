@@ -1,0 +1,158 @@
+"""The options of a search, each declared once: flag, environment variable, help, default, and configuration-file key.
+
+A flag beats the environment, which beats a `--config` file, which beats the default. What the options mean is decided
+where they are used, see `command_run`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+from ..spaces.errors import BadInput, did_you_mean
+
+DEFAULT_STORE = "sqlite:///hpsearch.db"
+STORE_ENV = "HPSEARCH_STORE"
+STORE_HELP = "SQL database that keeps the studies"
+
+
+def opt(
+    default: Any, text: str, *, flag: str | None = None, env: str | None = None, metavar: str | None = None
+) -> Any:
+    """Return a field with what the command line needs to know of it."""
+    return field(default=default, metadata={"help": text, "flag": flag, "env": env, "metavar": metavar})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Everything `hpsearch run` and `hpsearch check` can be told."""
+
+    trials: int = opt(10, "trials in all; the same command again continues up to this total")
+    study: str | None = opt(None, "name of the study [default: TASK-MODEL]", metavar="NAME")
+    store: str = opt(DEFAULT_STORE, STORE_HELP, env=STORE_ENV, metavar="URL")
+    task: str | None = opt(None, "built-in task, see `hpsearch tasks` [default: demo]", metavar="NAME")
+    data_dir: Path | None = opt(None, "folder with the task's files, instead of the hub", metavar="DIR")
+    train_file: str | None = opt(
+        None, "your data: CSV, TSV, JSON lines, Parquet, a datasets folder or hub name", metavar="FILE"
+    )
+    validation_file: str | None = opt(
+        None, "held out for the report; cut from the training data if absent", metavar="FILE"
+    )
+    text_columns: str | None = opt(None, "one or two text columns of your data, as A or A,B", metavar="A[,B]")
+    label_column: str | None = opt(None, "label column of your data", metavar="NAME")
+    model: str = opt(
+        "tiny", "hub name, folder, or `tiny` (a small BERT trained from scratch)", metavar="NAME_OR_DIR"
+    )
+    model_config: list[str] = opt((), "change the model's configuration, repeatable", metavar="NAME=VALUE")
+    freeze_encoder: bool = opt(False, "train the head alone")
+    space: str = opt("default", "preset, see `hpsearch spaces`, or a YAML file", metavar="NAME_OR_FILE")
+    set: list[str] = opt(
+        (), "fix a hyperparameter, or set one the space lacks, repeatable", metavar="NAME=VALUE"
+    )
+    objective: str | None = opt(None, "metric to optimise [default: the task's]", metavar="METRIC")
+    direction: str | None = opt(None, "maximize or minimize [default: the metric's]", metavar="D")
+    score: str = opt("best", "evaluation that gives a trial its score: best or last")
+    subset: float = opt(0.1, "share of the training data that trials see")
+    sampler: str = opt("tpe", "who proposes: tpe, random, grid, gp, qmc, cmaes")
+    pruner: str = opt("none", "who ends hopeless trials: none, median, asha, hyperband")
+    precision: str = opt("auto", "auto, fp32, bf16 or fp16; auto is bf16 where the hardware has it")
+    seed: int = opt(42, "seed of the splits, the subsets, the trials and the sampler")
+    timeout: float | None = opt(None, "seconds after which no further trial starts", metavar="S")
+    max_failures: int | None = opt(
+        None, "failed trials in a row that end the search [default: as many as trials]"
+    )
+    output_dir: Path | None = opt(
+        None, "where the study's folder goes [default: hpsearch-output]", metavar="DIR"
+    )
+    no_retrain: bool = opt(False, "stop after the search")
+    fork: str | None = opt(None, "make a changed problem a new study of this name", metavar="NAME")
+    config: Path | None = opt(
+        None, "YAML file with any of these options, dashes as underscores", metavar="FILE"
+    )
+    quiet: bool = opt(False, "show the result alone")
+    verbose: bool = opt(False, "show the libraries' log as well")
+
+
+def as_signature(options: type, *extra: inspect.Parameter) -> inspect.Signature:
+    """Return the signature of a typer command that takes all of `options`, each None unless given."""
+    import typer
+
+    parameters = []
+    types = get_type_hints(options)
+    for item in dataclasses.fields(options):
+        meta, kind = item.metadata, types[item.name]
+        flag = meta["flag"] or "--" + item.name.replace("_", "-")
+        text = meta["help"]
+        if "[default" not in text and item.default not in (None, False, ()):
+            text = f"{text} [default: {item.default}]"
+        option = typer.Option(
+            flag, help=text, envvar=meta["env"], metavar=meta["metavar"], show_default=False
+        )
+        parameters.append(
+            inspect.Parameter(
+                item.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=Annotated[kind | None if kind is not None else kind, option],
+            )
+        )
+    return inspect.Signature([*extra, *parameters])
+
+
+def resolve(given: Mapping[str, Any]) -> RunOptions:
+    """Return the options: what was `given` (None is not given), then the configuration file, then the defaults.
+
+    Raises `BadInput` for an unknown key or a value of the wrong type in the file.
+    """
+    flags = {name: value for name, value in given.items() if value is not None and value != []}
+    file = _from_file(Path(flags["config"])) if "config" in flags else {}
+    return RunOptions(**{**file, **flags})
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    from pydantic import TypeAdapter, ValidationError
+
+    from ..spaces.yaml_file import read_yaml_file
+
+    values = read_yaml_file(path)
+    known = {item.name for item in dataclasses.fields(RunOptions)} - {"config"}
+    for key in values:
+        if key not in known:
+            raise BadInput(f"unknown option {key!r} in {str(path)!r}", hint=did_you_mean(str(key), known))
+    try:
+        checked = TypeAdapter(RunOptions).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise BadInput(f"{place} in {str(path)!r} is {first['input']!r}: {first['msg'].lower()}") from None
+    return {key: getattr(checked, key) for key in values}
+
+
+def assignments(texts: list[str] | tuple[str, ...], flag: str) -> dict[str, Any]:
+    """Return `NAME=VALUE` texts as a mapping, values read as YAML scalars (numbers such as 3e-5 included)."""
+    import yaml
+
+    values: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise BadInput(f"{flag} takes NAME=VALUE, got {text!r}")
+        try:
+            values[name.strip()] = number_or(yaml.safe_load(value))
+        except yaml.YAMLError:
+            raise BadInput(f"{flag} {text!r}: the value is not a YAML scalar") from None
+    return values
+
+
+def number_or(value: Any) -> Any:
+    """Return a text such as `3e-5` as a number (YAML 1.1 wants `3.0e-5`), anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        return value

@@ -1,0 +1,93 @@
+"""Predictions of a retrained model for a file of unlabelled examples."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..spaces.errors import BadInput
+from .retrain import CARD
+from .submission import read_unlabelled, write_predictions
+from .tasks import Task
+
+BATCH = 64
+
+
+class Predicted(NamedTuple):
+    """What `predict` wrote."""
+
+    rows: int
+    path: Path
+
+
+def predict(folder: Path, file: Path, output: Path) -> Predicted:
+    """Write the model's predictions for `file` to `output`.
+
+    Labels are the task's names; a test file of GLUE gives the format of a GLUE submission. Raises `BadInput` for a
+    folder or a file that cannot be used.
+    """
+    record = read_record(folder)
+    if not record.get("task"):
+        raise BadInput(
+            f"the model in {str(folder)!r} was searched in Python and has no task to read a file by",
+            hint="load it with transformers.pipeline",
+        )
+    task = Task.from_dict(record["task"])
+    ids, rows = read_unlabelled(task, file)
+    outputs = list(_outputs(folder, record, rows))
+    if task.is_regression:
+        write_predictions(task, ids, [values[0] for values in outputs], output)
+    else:
+        best = [max(range(len(values)), key=values.__getitem__) for values in outputs]
+        scores = [values[number] for values, number in zip(outputs, best, strict=True)]
+        write_predictions(task, ids, [(task.labels or ())[number] for number in best], output, scores=scores)
+    return Predicted(len(outputs), output)
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Return what `hpsearch.json` in a model folder says. Raises `BadInput` if the folder is not one of ours."""
+    if not folder.is_dir():
+        raise BadInput(
+            f"there is no model folder {str(folder)!r}",
+            hint="`hpsearch show STUDY` names the folder of its model",
+        )
+    try:
+        record = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInput(f"{str(folder)!r} has no {CARD}: it is no model of hpsearch") from None
+    except ValueError as error:
+        raise BadInput(f"{str(folder / CARD)!r} is not valid JSON: {error}") from None
+    return dict(record)
+
+
+def _outputs(folder: Path, record: dict[str, Any], rows: Any) -> Iterator[list[float]]:
+    """Yield one list a row: the probability of each class, or the one predicted number."""
+    import torch
+
+    model, tokenizer = _load(folder)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model.to(device).eval()
+    regression = model.config.num_labels == 1
+    columns = [name for name in ("text_a", "text_b") if name in rows.column_names]
+    max_length = record["configuration"]["data"].get("max_length") or record["max_length"]
+    with torch.inference_mode():
+        for start in range(0, len(rows), BATCH):
+            texts = [list(rows[start : start + BATCH][name]) for name in columns]
+            batch = tokenizer(
+                *texts, truncation=True, max_length=max_length, padding=True, return_tensors="pt"
+            )
+            logits = model(**batch.to(device)).logits.float()
+            yield from (logits if regression else logits.softmax(-1)).tolist()
+
+
+def _load(folder: Path) -> tuple[Any, Any]:
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    try:
+        model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True)
+        return model, AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BadInput(f"the model in {str(folder)!r} cannot be loaded: {reason}") from error

@@ -1,0 +1,270 @@
+"""Data made ready for a model once: split, tokenised without padding, kept as Arrow, memory-mapped.
+
+A folder is named by what is in it (content-addressed), so that any number of trials, workers and studies
+share it. Where the rows come from is `raw`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+from filelock import FileLock
+from sklearn.model_selection import train_test_split
+
+from ..spaces.errors import BadInput, HpsearchError
+from .raw import RawData
+from .tasks import Task
+
+#: Changes when the rules below change, so that old prepared folders are not taken for new ones.
+RULES = 2
+HELD_OUT_SHARE = 0.1
+SELECTION_ROWS = 1000  #: at most; the standard error of an accuracy of 0.9 is then one point
+REPORT_ROWS = 2000  #: at most
+#: Parts of equal count that numbers to predict are stratified by.
+BINS = 10
+PARTS = ("train", "selection", "report", "full_train")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """Tokenised splits: `input_ids`, `attention_mask`, perhaps `token_type_ids`, `labels`, `length`."""
+
+    fingerprint: str
+    folder: Path
+    task: Task
+    train: datasets.Dataset  #: what trials learn from
+    selection: datasets.Dataset  #: what trials are scored on; cut from the training part
+    report: (
+        datasets.Dataset
+    )  #: what only a winner is scored on: the validation part, or cut from the training part
+    full_train: datasets.Dataset  #: train and selection, in their first order: what a retraining learns from
+
+
+def prepare(raw: RawData, tokenizer: Any, *, max_length: int, seed: int, cache: Path) -> Prepared:
+    """Return the prepared data, made now if no process has made it before (pains E4).
+
+    `max_length` is in tokens, special ones included. Raises `BadInput` if there are too few rows to split or
+    no room for text in `max_length`, and `HpsearchError` if the cache cannot be written.
+    """
+    _check_length(tokenizer, max_length, pair="text_b" in raw.train.column_names)
+    fingerprint = prepared_fingerprint(raw, tokenizer, max_length=max_length, seed=seed)
+    folder = cache / "prepared" / fingerprint
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not folder.is_dir():
+                _write(raw, tokenizer, max_length, seed, folder)
+    except OSError as error:
+        raise HpsearchError(
+            f"cannot write the prepared data to {folder.parent}: {error.strerror or error}",
+            hint="make room there, or name another folder in HPSEARCH_CACHE",
+        ) from error
+    parts = {name: datasets.load_from_disk(str(folder / name)) for name in PARTS}
+    return Prepared(fingerprint=fingerprint, folder=folder, task=raw.task, **parts)
+
+
+def _check_length(tokenizer: Any, max_length: int, *, pair: bool) -> None:
+    special = tokenizer.num_special_tokens_to_add(pair=pair)
+    if max_length <= special:
+        raise BadInput(
+            f"max_length={max_length} leaves no room for text: {special} tokens are special ones",
+            hint="64 or 128 suit sentences",
+        )
+
+
+def prepared_fingerprint(raw: RawData, tokenizer: Any, *, max_length: int, seed: int) -> str:
+    """Return what the prepared data depends on, and nothing else, as 32 hexadecimal digits."""
+    settings = json.dumps(_tokenizer_settings(tokenizer), sort_keys=True, default=str)
+    content = [raw.fingerprint, settings, str(max_length), str(seed), str(RULES)]
+    return hashlib.sha256("\0".join(content).encode()).hexdigest()[:32]
+
+
+def _tokenizer_settings(tokenizer: Any) -> dict[str, Any]:
+    """Return all that decides which tokens a text becomes."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    # Padding and truncation are set anew by each call, and are no part of a tokenizer.
+    rules = (
+        {k: v for k, v in json.loads(backend.to_str()).items() if k not in ("padding", "truncation")}
+        if backend
+        else {}
+    )
+    return {
+        "class": type(tokenizer).__name__,
+        "rules": rules or sorted(tokenizer.get_vocab().items()),
+        "special": tokenizer.special_tokens_map,
+        "inputs": tokenizer.model_input_names,
+        "truncation_side": tokenizer.truncation_side,
+    }
+
+
+def _write(raw: RawData, tokenizer: Any, max_length: int, seed: int, folder: Path) -> None:
+    """Write all parts beside and rename: no reader sees half of them. The caller holds the lock."""
+    for left in folder.parent.glob(f".{folder.name}-*"):
+        shutil.rmtree(left, ignore_errors=True)  # of a process that was killed while it wrote
+    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for name, rows in split(raw, seed).items():
+            tokenised(rows, tokenizer, max_length).save_to_disk(str(part / name))
+        os.replace(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def split(raw: RawData, seed: int) -> dict[str, datasets.Dataset]:
+    """Return the raw rows of each part; stratified, and the same for any tokenizer."""
+    rows = raw.train
+    indices = np.arange(len(rows))
+    report = raw.validation
+    if report is None:
+        indices, report_indices = _cut(raw, indices, seed, most=REPORT_ROWS)
+        report = rows.select(report_indices)
+    train, selection = _cut(raw, indices, seed + 1, most=SELECTION_ROWS)
+    return {
+        "train": rows.select(train),
+        "selection": rows.select(selection),
+        "report": report,
+        "full_train": rows.select(indices),
+    }
+
+
+def _cut(raw: RawData, indices: np.ndarray, seed: int, *, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (kept, cut out), each sorted; the cut is a stratified tenth, at most `most` rows.
+
+    It holds two rows of each class of four or more, one of a class of two or three. A class of one row is
+    kept.
+    """
+    labels = np.asarray(raw.train["label"])[indices]
+    groups = _bins(labels) if raw.task.is_regression else labels
+    names, sizes = np.unique(groups, return_counts=True)
+    shared = np.isin(groups, names[sizes >= 2])
+    count = int((sizes >= 2).sum())
+    if not count or len(indices) < 4:
+        raise BadInput(f"{len(indices)} rows are too few to hold some out", hint="give more training rows")
+    wanted = max(min(ceil(HELD_OUT_SHARE * len(indices)), most), count)
+    kept, cut = train_test_split(
+        np.flatnonzero(shared),
+        test_size=min(wanted, int(shared.sum()) - count),
+        random_state=seed % 2**32,
+        stratify=groups[shared],
+    )
+    moved = _missing(groups, kept, cut)
+    out = np.zeros(len(indices), dtype=bool)
+    out[[*cut, *moved]] = True
+    return indices[~out], indices[out]
+
+
+def _missing(groups: np.ndarray, kept: np.ndarray, cut: np.ndarray) -> list[int]:
+    """Return the kept rows that must be cut out too for each class to have its two; `kept` is shuffled."""
+    moved: list[int] = []
+    for group, size in zip(*np.unique(groups, return_counts=True), strict=True):
+        lacking = min(2, int(size) // 2) - int((groups[cut] == group).sum())
+        moved += [int(row) for row in kept[groups[kept] == group][: max(0, lacking)]]
+    return moved
+
+
+def tokenised(rows: datasets.Dataset, tokenizer: Any, max_length: int) -> datasets.Dataset:
+    """Return token ids of each row (both columns of a pair) cut at `max_length`, with label and length."""
+    columns = [name for name in ("text_a", "text_b") if name in rows.column_names]
+
+    def encode(batch: dict[str, list[Any]]) -> dict[str, Any]:
+        encoded = dict(tokenizer(*(batch[name] for name in columns), truncation=True, max_length=max_length))
+        _fill_empty(encoded, tokenizer)
+        return {**encoded, "labels": batch["label"], "length": [len(ids) for ids in encoded["input_ids"]]}
+
+    kind = "float32" if rows.features["label"].dtype == "float64" else "int64"
+    done = rows.map(
+        encode,
+        batched=True,
+        remove_columns=rows.column_names,
+        keep_in_memory=True,
+        new_fingerprint="tokenised",  # a hash of a tokenizer would differ by process (pains E4)
+    )
+    return done.cast_column("labels", datasets.Value(kind))
+
+
+def _fill_empty(encoded: dict[str, list[list[int]]], tokenizer: Any) -> None:
+    """Give a row of no tokens one: models fail on a batch of nothing, and GPT-2 adds no special tokens."""
+    filler = next((i for i in (tokenizer.eos_token_id, tokenizer.unk_token_id) if i is not None), 0)
+    values = {"input_ids": filler, "attention_mask": 1}
+    for row in [row for row, ids in enumerate(encoded["input_ids"]) if not ids]:
+        for name, column in encoded.items():
+            column[row] = [values.get(name, 0)]
+
+
+def subset_indices(
+    labels: Sequence[Any] | int, fraction: float, seed: int, *, regression: bool = False
+) -> list[int]:
+    """Return the sorted rows of a subset of `fraction` of the rows: nested, stratified, seeded.
+
+    Rows are ranked once for a seed and a subset is the beginning of that ranking, so a smaller one lies
+    inside a larger one. Two rows of each class come first; after them the classes take turns by Webster's
+    rule (Sainte-Laguë), which keeps every beginning in proportion. With a number of rows for `labels`, the
+    ranking is a plain shuffle. Numbers to predict (`regression`) are ranked in bins of equal count.
+    """
+    if isinstance(labels, int):
+        ranking = [int(row) for row in np.random.RandomState(seed % 2**32).permutation(labels)]
+    else:
+        ranking = _stratified_ranking(_bins(np.asarray(labels)) if regression else labels, seed)
+    count = max(1, round(fraction * len(ranking)))
+    return sorted(ranking[:count])
+
+
+def _stratified_ranking(groups: Sequence[Any] | np.ndarray, seed: int) -> list[int]:
+    rows: dict[Any, list[int]] = defaultdict(list)
+    for row, group in enumerate(groups):
+        rows[group].append(row)
+    # numpy promises the numbers of RandomState for ever, those of its newer generators only within a version.
+    draw = np.random.RandomState(seed % 2**32)
+    ranked: list[tuple[float, int, int]] = []
+    for order, group in enumerate(sorted(rows, key=str)):
+        shuffled = draw.permutation(rows[group])
+        for place, row in enumerate(shuffled):
+            turn = place - 2 if place < 2 else (place + 0.5) / len(shuffled)
+            ranked.append((turn, order, int(row)))
+    return [row for _, _, row in sorted(ranked)]
+
+
+def _bins(values: np.ndarray) -> np.ndarray:
+    """Return the bin of each number: equal numbers share one, and few numbers have few bins."""
+    bins = max(1, min(BINS, len(values) // 5))
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1]))
+    return np.searchsorted(edges, values, side="right")
+
+
+def check_subset(labels: Sequence[Any] | None, rows: int, fraction: float, batch: int) -> None:
+    """Raise `BadInput` for a subset with fewer rows than a batch, or than two of each class.
+
+    `labels` are the classes of the rows, None where there are none to count; numbers to predict are not
+    counted.
+    """
+    count = max(1, round(fraction * rows))
+    subset = f"a subset of {fraction:g} of {rows} rows has {count} rows"
+    if fraction >= 1:
+        return
+    if count < batch:
+        raise BadInput(
+            f"{subset}, fewer than a batch of {batch}", hint=f"at least --subset {_share(batch, rows)}"
+        )
+    classes = len({label for label in labels or () if not isinstance(label, float)})
+    if count < 2 * classes:
+        raise BadInput(
+            f"{subset}, fewer than two for each of {classes} classes",
+            hint=f"at least --subset {_share(2 * classes, rows)}",
+        )
+
+
+def _share(count: int, rows: int) -> str:
+    """Return the smallest share, in thousandths, that holds `count` rows."""
+    return f"{min(1.0, ceil(1000 * count / rows) / 1000):g}"

@@ -1,0 +1,51 @@
+"""One look at what a Trainer's evaluation returns, before a search spends anything on it (pains A2)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from torch.utils.data import Subset
+
+from ..spaces.errors import BadInput, did_you_mean
+from .configuration import fresh_arguments
+from .trial_trainer import accelerate_state_kept, rebuild, twin_of
+
+ROWS = 16
+#: Metrics that the Trainer adds about its own speed.
+TIMING = re.compile(r"_(runtime|per_second|preparation_time|mem_.*)$")
+
+
+def check_objective_is_returned(trainer: Any, objective: str) -> None:
+    """Evaluate a few rows with an untrained twin; raise `BadInput` if the objective is not among the metrics.
+
+    Metrics that cannot be computed on so few rows are left to trial 0.
+    """
+    try:
+        metrics = probe_metrics(trainer)
+    except (ValueError, ArithmeticError, LookupError):
+        return
+    names = sorted(name for name in metrics if not TIMING.search(name))
+    if objective not in names:
+        raise BadInput(f"the evaluation returns no {objective!r}", hint=did_you_mean(objective, names))
+
+
+def probe_metrics(trainer: Any) -> dict[str, float]:
+    """Return the metrics of the first rows of the evaluation set; `trainer` stays as it is."""
+    given = trainer.eval_dataset
+    few = (
+        {name: first_rows(part) for name, part in given.items()}
+        if isinstance(given, dict)
+        else first_rows(given)
+    )
+    with accelerate_state_kept():
+        twin = twin_of(trainer)
+        quiet = fresh_arguments(trainer.args, disable_tqdm=True, report_to=[])
+        rebuild(twin, quiet, train=trainer.train_dataset, evaluation=few, callbacks=[], model={})
+        return dict(twin.evaluate())
+
+
+def first_rows(dataset: Any) -> Any:
+    """Return the first rows of a data set with a length."""
+    rows = range(min(ROWS, len(dataset)))
+    return dataset.select(rows) if hasattr(dataset, "select") else Subset(dataset, rows)

@@ -1,0 +1,75 @@
+"""Where the chatter of transformers, datasets, optuna and Python's warnings goes: a log file, not the screen."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+#: Libraries that print through handlers of their own.
+LIBRARIES = (
+    "transformers",
+    "datasets",
+    "optuna",
+    "accelerate",
+    "evaluate",
+    "torch",
+    "alembic",
+    "huggingface_hub",
+)
+
+
+@contextmanager
+def chatter_to(log: Path, *, also_stderr: bool = False) -> Iterator[None]:
+    """Send log records and warnings to the file `log` (and to stderr) and show no progress bars of libraries."""
+    handlers: list[logging.Handler] = [logging.FileHandler(log, encoding="utf-8", delay=True)]
+    if also_stderr:
+        handlers.append(logging.StreamHandler(sys.stderr))
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    with ExitStack() as stack:
+        stack.enter_context(_bars_off())
+        for name in (*LIBRARIES, "py.warnings"):
+            stack.enter_context(_only_to(logging.getLogger(name), handlers))
+        stack.enter_context(warnings.catch_warnings())
+        logging.captureWarnings(True)
+        stack.callback(logging.captureWarnings, False)
+        try:
+            yield
+        finally:
+            for handler in handlers:
+                handler.close()
+
+
+@contextmanager
+def _only_to(logger: logging.Logger, handlers: list[logging.Handler]) -> Iterator[None]:
+    """Let `logger` write to `handlers` alone, at level INFO."""
+    before = (logger.handlers[:], logger.propagate, logger.level)
+    logger.handlers, logger.propagate = handlers[:], False
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.handlers, logger.propagate = before[0], before[1]
+        logger.setLevel(before[2])
+
+
+@contextmanager
+def _bars_off() -> Iterator[None]:
+    import datasets
+    from transformers.utils import logging as transformers_logging
+
+    datasets_on = not datasets.are_progress_bars_disabled()
+    models_on = transformers_logging.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if datasets_on:
+            datasets.enable_progress_bars()
+        if models_on:
+            transformers_logging.enable_progress_bar()

@@ -1,0 +1,167 @@
+"""Full training with a trial's configuration: the same resolved values, all the training data, a folder to use.
+
+What a trial learns from is `loop`; what the folder is used for is `predict`, or `transformers.pipeline`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from ..spaces.errors import BadInput, HpsearchError
+from ..studies.records import Model, Trial, TrialState
+from .configuration import Configuration
+from .errors import NonFiniteScore
+from .failures import ends_search
+from .loop import ShareCallback
+from .paths import put_in_place, writable_folder
+from .problem import MAX_LENGTH
+from .study_run import StudyRun
+from .trial_trainer import accelerate_state_kept, fresh_callbacks, rebuild, twin_of
+
+#: The file in a model folder that says where the model comes from.
+CARD = "hpsearch.json"
+
+
+def retrain(run: StudyRun, trial: Trial, folder: Path | None = None) -> Model:
+    """Train with the configuration of `trial` on all the training data; return the model's record.
+
+    The folder takes its place only when it is complete; a model of this trial that is already there is returned as it
+    is. Raises `BadInput` for a trial without a configuration, `NonFiniteScore` if the training diverged.
+    """
+    if trial.config is None or trial.state is TrialState.FAILED:
+        raise BadInput(
+            f"trial {trial.number} of {run.study.name!r} has no result to retrain ({trial.state.value})",
+            hint=f"`hpsearch trials {run.study.name}` shows which have",
+        )
+    target = (folder or run.paths.model(trial.number)).expanduser().absolute()
+    done = existing_model(run, trial, target)
+    if done is not None:
+        return done
+    _check_target(target)
+    run.view.phase(f"retraining with trial {trial.number} on all the training data")
+    part = target.with_name(f".{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        with run.quietly(), accelerate_state_kept():
+            record = train_into(run, Configuration.from_dict(trial.config).at(fraction=1.0), trial, part)
+    except Exception as error:
+        raise ends_search(error) or error from error
+    finally:
+        shutil.rmtree(part / "work", ignore_errors=True)
+    put_in_place(part, target)
+    return run.store.add_model(
+        study_id=run.study.study_id,
+        trial_number=trial.number,
+        folder=str(target),
+        metrics=record["metrics"],
+        seconds=record["seconds"],
+        fingerprint=record["data"],
+        spec=record,
+    )
+
+
+def existing_model(run: StudyRun, trial: Trial, target: Path) -> Model | None:
+    """Return the model that this trial was retrained to in `target`, if it is still there."""
+    for model in run.store.models(run.study.study_id):
+        if model.trial_number == trial.number and Path(model.folder) == target and (target / CARD).is_file():
+            return model
+    return None
+
+
+def train_into(run: StudyRun, configuration: Configuration, trial: Trial, part: Path) -> dict[str, Any]:
+    """Train, evaluate once, and write model, tokenizer and record to the folder `part`; return the record."""
+    problem = run.problem
+    splits = problem.source.splits(configuration.data)
+    held_out = splits.selection if splits.report is None else splits.report
+    twin = twin_of(problem.trainer)
+    args = configuration.arguments(
+        problem.trainer.args,
+        output_dir=str(part / "work"),
+        eval_strategy="no",
+        save_strategy="no",
+        logging_strategy="steps",
+        logging_steps=0.05,
+        load_best_model_at_end=False,
+        disable_tqdm=True,
+        push_to_hub=False,
+    )
+    rebuild(
+        twin,
+        args,
+        train=splits.full_train,
+        evaluation=held_out,
+        callbacks=[*fresh_callbacks(twin), ShareCallback(run.view)],
+        model=configuration.model,
+    )
+    began = time.perf_counter()
+    twin.train()
+    trained = time.perf_counter()
+    metrics = {
+        name: float(value) for name, value in twin.evaluate().items() if isinstance(value, int | float)
+    }
+    if not math.isfinite(metrics.get(problem.objective, math.nan)):
+        raise NonFiniteScore(f"after retraining, {problem.objective} is {metrics.get(problem.objective)}")
+    twin.save_model(str(part))
+    (part / "training_args.bin").unlink(missing_ok=True)  # a pickle; hpsearch.json says the same in text
+    seconds = {"train": trained - began, "evaluate": time.perf_counter() - trained}
+    record = model_record(run, configuration, trial, metrics, seconds)
+    record["evaluated_on"] = "selection" if splits.report is None else "report"
+    record["rows"] = {"train": len(splits.full_train), "evaluated": len(held_out)}
+    (part / CARD).write_text(
+        json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False), encoding="utf-8"
+    )
+    return record
+
+
+def model_record(
+    run: StudyRun,
+    configuration: Configuration,
+    trial: Trial,
+    metrics: dict[str, float],
+    seconds: dict[str, float],
+) -> dict[str, Any]:
+    """Return what `hpsearch.json` says."""
+    identity = run.study.spec["identity"]
+    return {
+        "study": run.study.name,
+        "trial": trial.number,
+        "objective": run.study.objective,
+        "direction": run.study.direction,
+        "search_score": trial.score,
+        "search_fraction": trial.fraction,
+        "params": trial.params,
+        "configuration": configuration.to_dict(),
+        "task": run.study.spec["notes"].get("task"),
+        "data": json.dumps(identity["data"]) if isinstance(identity["data"], dict) else identity["data"],
+        "max_length": MAX_LENGTH,
+        "versions": identity["versions"],
+        "metrics": metrics,
+        "seconds": seconds,
+    }
+
+
+def _check_target(target: Path) -> None:
+    if target.is_dir() and any(target.iterdir()) and not (target / CARD).is_file():
+        raise BadInput(
+            f"the folder {str(target)!r} is not empty and holds no model of hpsearch",
+            hint="name another folder, so that nothing of yours is replaced",
+        )
+    writable_folder(target.parent)
+    if target.exists() and not target.is_dir():
+        raise BadInput(f"{str(target)!r} is a file, not a folder")
+
+
+def winner(run: StudyRun) -> Trial:
+    """Return the study's best trial. Raises `HpsearchError` if none is complete."""
+    best = run.store.best(run.study.study_id)
+    if best is None:
+        raise HpsearchError(
+            f"no trial of {run.study.name!r} is complete, so there is nothing to retrain",
+            hint=f"`hpsearch trials {run.study.name}` shows why",
+        )
+    return best

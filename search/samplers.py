@@ -1,0 +1,130 @@
+"""Who proposes the next configuration and who ends a hopeless trial, by name.
+
+Each trial gets its own sampler and pruner: the store is their only memory, so a search that was killed proposes what
+an undisturbed one would have (pains B6).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..spaces.errors import BadInput, did_you_mean
+from ..spaces.optuna_space import distributions
+from ..spaces.space import Space
+from .budget import LOOKS, percent
+
+if TYPE_CHECKING:
+    import optuna
+
+#: Trials before a model-based sampler starts to model, the baseline among them. Optuna's default of 10 would make a
+#: search of ten trials a random one.
+STARTUP = 5
+#: Values a continuous parameter takes in a grid.
+GRID_POINTS = 4
+
+SAMPLERS = ("tpe", "random", "grid", "gp", "qmc", "cmaes")
+PRUNERS = ("none", "median", "asha", "hyperband")
+
+
+def check_sampler(name: str) -> str:
+    """Return `name`. Raises `BadInput` for an unknown sampler."""
+    return _known("sampler", name, SAMPLERS)
+
+
+def check_pruner(name: str) -> str:
+    """Return `name`. Raises `BadInput` for an unknown pruner."""
+    return _known("pruner", name, PRUNERS)
+
+
+def _known(kind: str, name: str, names: tuple[str, ...]) -> str:
+    if name not in names:
+        raise BadInput(f"unknown {kind} {name!r}", hint=did_you_mean(name, names))
+    return name
+
+
+def seed_of(study_seed: int, number: int) -> int:
+    """Return the sampler's seed for trial `number`: a function of both and of nothing else."""
+    digest = hashlib.sha256(f"{study_seed}:{number}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") & 0x7FFFFFFF
+
+
+def make_sampler(
+    name: str, space: Space, *, study_seed: int, number: int, tried: Sequence[Mapping[str, Any]]
+) -> optuna.samplers.BaseSampler:
+    """Return the sampler for trial `number`; `tried` are the parameters of the study's other trials."""
+    from optuna import samplers
+
+    seed = seed_of(study_seed, number)
+    makers: dict[str, Callable[[], Any]] = {
+        "tpe": lambda: samplers.TPESampler(seed=seed, n_startup_trials=STARTUP),
+        "random": lambda: samplers.RandomSampler(seed=seed),
+        "grid": lambda: _one_configuration(untried(grid(space, study_seed), tried), space),
+        "gp": lambda: samplers.GPSampler(seed=seed, n_startup_trials=STARTUP),
+        # One sequence for the whole study; its place in it is kept in the store.
+        "qmc": lambda: samplers.QMCSampler(
+            seed=study_seed, scramble=True, warn_independent_sampling=False, warn_asynchronous_seeding=False
+        ),
+        "cmaes": lambda: samplers.CmaEsSampler(
+            seed=seed, n_startup_trials=STARTUP, warn_independent_sampling=False
+        ),
+    }
+    return makers[check_sampler(name)]()
+
+
+def make_pruner(name: str) -> optuna.pruners.BasePruner:
+    """Return a pruner over percents of the budget; none acts before the first look, when warm-up is over."""
+    from optuna import pruners
+
+    first = percent(1, LOOKS)
+    makers: dict[str, Callable[[], Any]] = {
+        "none": pruners.NopPruner,
+        "median": lambda: pruners.MedianPruner(n_startup_trials=STARTUP - 1, n_warmup_steps=first),
+        "asha": lambda: pruners.SuccessiveHalvingPruner(min_resource=first, reduction_factor=2),
+        "hyperband": lambda: pruners.HyperbandPruner(
+            min_resource=first, max_resource=100, reduction_factor=2
+        ),
+    }
+    return makers[check_pruner(name)]()
+
+
+def grid(space: Space, study_seed: int) -> list[dict[str, Any]]:
+    """Return every distinct configuration of the space's grid, in an order shuffled by the study's seed.
+
+    Shuffled, so that the first ten of a large grid differ in more than their last parameter.
+    """
+    configurations = [
+        {name: value for name, value in values.items() if name in space.searched}
+        for values in space.configurations(points=GRID_POINTS)
+    ]
+    random.Random(study_seed).shuffle(configurations)
+    return configurations
+
+
+def untried(
+    configurations: Sequence[Mapping[str, Any]], tried: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Return the configurations that are none of `tried`, in their order."""
+    return [one for one in configurations if not any(one.items() <= other.items() for other in tried)]
+
+
+def _one_configuration(left: Sequence[Mapping[str, Any]], space: Space) -> optuna.samplers.BaseSampler:
+    """Return a sampler that proposes the first of `left`. Optuna's own `GridSampler` knows no conditions."""
+    from optuna.samplers import BaseSampler
+
+    chosen = left[0] if left else {}
+    known = {name: value for name, value in distributions(space).items() if name in chosen}
+
+    class OneConfiguration(BaseSampler):
+        def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
+            return known
+
+        def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
+            return dict(chosen)
+
+        def sample_independent(self, study: Any, trial: Any, name: str, distribution: Any) -> Any:
+            raise KeyError(name)
+
+    return OneConfiguration()

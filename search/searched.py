@@ -1,0 +1,153 @@
+"""The Python face: `hpsearch.search(trainer, ...)` and the study it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..spaces.errors import BadInput
+from ..spaces.loading import load_space
+from ..spaces.space import Space
+from ..studies.records import Model, Trial
+from ..studies.store import StudyStore
+from .checks import check_fraction, check_max_failures, check_score, check_seed, check_timeout, check_trials
+from .loop import Plan
+from .options import DEFAULT_STORE
+from .paths import StudyPaths
+from .probe import check_objective_is_returned
+from .problem import Problem, trainer_problem
+from .retrain import retrain, winner
+from .samplers import check_pruner, check_sampler
+from .study_run import StudyRun, open_study
+from .view import view_for
+
+
+class SearchedStudy:
+    """A study that was searched, with the Trainer it belongs to."""
+
+    def __init__(self, run: StudyRun) -> None:
+        self._run = run
+
+    @property
+    def name(self) -> str:
+        """The study's name in the store."""
+        return self._run.study.name
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All trials, by number."""
+        return self._run.store.trials(self._run.study.study_id)
+
+    @property
+    def best(self) -> Trial:
+        """The complete trial with the best score. Raises `HpsearchError` if there is none."""
+        return winner(self._run)
+
+    @property
+    def best_checkpoint(self) -> Path:
+        """The folder with the best trial's model, as it was at the evaluation that gave the score."""
+        found = StudyPaths(Path(self._run.study.folder)).checkpoint(self.best.number)
+        if found is None:
+            raise BadInput(
+                f"the checkpoint of trial {self.best.number} is gone from {self._run.study.folder!r}"
+            )
+        return found
+
+    @property
+    def optuna(self) -> Any:
+        """The `optuna.Study` behind it, for plots and samplers of your own."""
+        import optuna
+
+        from ..studies.optuna_storage import optuna_storage
+
+        return optuna.load_study(study_name=self.name, storage=optuna_storage(self._run.store.url))
+
+    def retrain(self, trial: int | None = None, folder: str | Path | None = None) -> Model:
+        """Train with the best trial's configuration (or trial `trial`'s) on all the training data.
+
+        Returns the model's record; `.folder` holds model and tokenizer.
+        """
+        chosen = self.best if trial is None else self._run.store.trial(self._run.study.study_id, trial)
+        return retrain(self._run, chosen, None if folder is None else Path(folder))
+
+
+def search_trainer(
+    trainer: Any,
+    *,
+    space: Space | Mapping[str, Any] | str = "default",
+    trials: int = 10,
+    subset: float = 1.0,
+    study: str = "study",
+    store: str = DEFAULT_STORE,
+    objective: str = "eval_loss",
+    direction: str | None = None,
+    score: str = "best",
+    sampler: str = "tpe",
+    pruner: str = "none",
+    seed: int = 42,
+    timeout: float | None = None,
+    max_failures: int | None = None,
+    output_dir: str | Path | None = None,
+    fork: str | None = None,
+    quiet: bool = False,
+) -> SearchedStudy:
+    """Search the hyperparameters of any `transformers.Trainer` that has a `model_init`; the Trainer stays as it is.
+
+    `trials` is a total: the same call again continues the study. `subset` is the share of the training set that trials
+    see. `objective` is one key of the evaluation's metrics; `direction` is `minimize` for a loss and `maximize` for
+    anything else unless given. `score` is the `best` or `last` evaluation of a trial. The baseline, trial 0, is what
+    the Trainer would train with.
+
+    Raises `BadInput` for what cannot be searched, before anything is trained, and `SearchFailed` after
+    `max_failures` failed trials in a row (as many as `trials` unless given).
+    """
+    plan = Plan(
+        space=_space(space),
+        fraction=check_fraction(subset),
+        seed=check_seed(seed),
+        score_from=check_score(score),
+        sampler=check_sampler(sampler),
+        pruner=check_pruner(pruner),
+    )
+    check_trials(trials)
+    check_timeout(timeout)
+    check_max_failures(max_failures)
+    objective, direction = key_and_direction(objective, direction)
+    problem: Problem = trainer_problem(trainer, plan, objective=objective, direction=direction)
+    check_objective_is_returned(trainer, objective)
+    opened = StudyStore.open(store, create=True)
+    record = open_study(
+        opened,
+        problem,
+        name=study,
+        trials=trials,
+        output_dir=None if output_dir is None else Path(output_dir),
+        fork=fork,
+    )
+    with view_for(quiet=quiet) as view:
+        run = StudyRun(
+            problem=problem, study=record, store=opened, view=view, timeout=timeout, max_failures=max_failures
+        )
+        run.search()
+    return SearchedStudy(run)
+
+
+def key_and_direction(objective: str, direction: str | None) -> tuple[str, str]:
+    """Return the metric's key with its `eval_` prefix and the direction, which a loss settles.
+
+    Raises `BadInput` for another direction, or a loss to maximize.
+    """
+    key = objective if objective.startswith("eval_") else f"eval_{objective}"
+    is_loss = key.endswith("loss")
+    if direction not in (None, "minimize", "maximize"):
+        raise BadInput(f"unknown direction {direction!r}", hint="minimize or maximize")
+    if is_loss and direction == "maximize":
+        raise BadInput(f"{key} is to be minimized, not maximized", hint="leave the direction out")
+    return key, direction or ("minimize" if is_loss else "maximize")
+
+
+def _space(given: Space | Mapping[str, Any] | str) -> Space:
+    if isinstance(given, Space):
+        return given
+    return load_space(given) if isinstance(given, str) else Space(given)

@@ -1,0 +1,69 @@
+"""The parts of the data a trial and a retraining see, whoever provides them.
+
+`prepared` provides them for the command line; `GivenSplits` for a Trainer that a programmer made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+from .prepared import subset_indices
+
+
+class Splits(NamedTuple):
+    """Data sets with a length."""
+
+    train: Any  #: what a trial learns from
+    selection: Any  #: what a trial is scored on
+    report: Any | None  #: what only the winner is scored on
+    full_train: Any  #: what a retraining learns from
+
+
+class SplitSource(Protocol):
+    """Gives the splits for the `data.*` values of a configuration."""
+
+    def splits(self, data: dict[str, Any]) -> Splits:
+        """Return whole splits, not a subset."""
+
+
+class GivenSplits:
+    """The data sets of a Trainer as its maker gave them."""
+
+    def __init__(self, trainer: Any) -> None:
+        self.given = Splits(trainer.train_dataset, trainer.eval_dataset, None, trainer.train_dataset)
+
+    def splits(self, data: dict[str, Any]) -> Splits:
+        """Return them; no `data.*` value can change them, which `spaces.binding` has checked."""
+        return self.given
+
+
+def at_fraction(dataset: Any, fraction: float, seed: int) -> Any:
+    """Return the nested, stratified, seeded subset of `dataset`; the whole set itself at fraction 1."""
+    if fraction >= 1:
+        return dataset
+    labels = labels_of(dataset)
+    indices = subset_indices(
+        labels if labels is not None else len(dataset), fraction, seed, regression=is_continuous(labels)
+    )
+    if hasattr(dataset, "select"):
+        return dataset.select(indices)
+    from torch.utils.data import Subset
+
+    return Subset(dataset, indices)
+
+
+def labels_of(dataset: Any) -> list[Any] | None:
+    """Return one label a row, or None where the data set has no plain column of them."""
+    columns = getattr(dataset, "column_names", None) or []
+    name = next((name for name in ("labels", "label", "label_ids") if name in columns), None)
+    if name is None:
+        return None
+    labels = list(dataset[name])
+    plain = all(isinstance(label, int | float | str | bool) for label in labels[:100])
+    return labels if plain else None
+
+
+def is_continuous(labels: Sequence[Any] | None) -> bool:
+    """Return whether labels are numbers to predict rather than classes."""
+    return labels is not None and any(isinstance(label, float) and not label.is_integer() for label in labels)

@@ -1,0 +1,163 @@
+"""Opening the study of a problem and searching it: the one road that the command line and Python share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..spaces.errors import BadInput
+from ..studies.errors import StudyNotFound
+from ..studies.identity import ensure_same_problem
+from ..studies.names import check_study_name, folder_name, new_uid
+from ..studies.optuna_storage import optuna_storage
+from ..studies.optuna_study import open_optuna_study
+from ..studies.records import Study, Trial
+from ..studies.store import StudyStore
+from .loop import SearchLoop
+from .paths import StudyPaths, writable_folder
+from .problem import Problem
+from .quiet import chatter_to
+from .view import View
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyRun:
+    """A problem, its study in a store, and how this process searches it."""
+
+    problem: Problem
+    study: Study
+    store: StudyStore
+    view: View = field(default_factory=View)
+    timeout: float | None = None
+    max_failures: int | None = None
+    verbose: bool = False
+
+    @property
+    def paths(self) -> StudyPaths:
+        """The study's folder."""
+        return StudyPaths(Path(self.study.folder))
+
+    def search(self) -> None:
+        """Run the trials that the study still lacks; see `SearchLoop.run` for what it raises."""
+        with self.quietly():
+            storage = optuna_storage(self.store.url)
+            self.enter_in_optuna(storage)
+            self.loop(storage).run()
+
+    def loop(self, storage: Any) -> SearchLoop:
+        """Return the loop over the trials."""
+        return SearchLoop(
+            trainer=self.problem.trainer,
+            source=self.problem.source,
+            plan=self.problem.plan,
+            study=self.study,
+            store=self.store,
+            storage=storage,
+            view=self.view,
+            timeout=self.timeout,
+            max_failures=self.max_failures,
+        )
+
+    def enter_in_optuna(self, storage: Any) -> None:
+        """Make Optuna's study, if it is not there, with the baseline as trial 0."""
+        first = [self.problem.baseline()]
+        parent = self.parent_best()
+        if parent is not None and self.problem.plan.space.contains(parent.params or {}):
+            first.append(dict(parent.params or {}))
+        searched = self.problem.plan.space.searched
+        open_optuna_study(
+            storage,
+            self.study.name,
+            direction=self.problem.direction,
+            metric_name=self.problem.objective,
+            first=[{name: value for name, value in values.items() if name in searched} for values in first],
+        )
+
+    def parent_best(self) -> Trial | None:
+        """Return the best trial of the study this one was forked from: a fork begins with it, after the baseline."""
+        if self.study.forked_from is None:
+            return None
+        try:
+            return self.store.best(self.store.study(self.study.forked_from).study_id)
+        except StudyNotFound:
+            return None  # deleted since
+
+    @contextmanager
+    def quietly(self) -> Iterator[None]:
+        """Send the libraries' chatter to the study's log."""
+        self.paths.folder.mkdir(parents=True, exist_ok=True)
+        with chatter_to(self.paths.log, also_stderr=self.verbose):
+            yield
+
+
+def open_study(
+    store: StudyStore,
+    problem: Problem,
+    *,
+    name: str,
+    trials: int,
+    output_dir: Path | None,
+    fork: str | None = None,
+) -> Study:
+    """Return the study `name` of `problem`, made if it is not there.
+
+    Raises `StudyChanged` if the study is there and another problem; with `fork`, the changed problem becomes a new
+    study of that name.
+    """
+    check_study_name(name)
+    existing = _find(store, name)
+    if fork is not None:
+        if existing is None:
+            raise BadInput(f"no study {name!r} to fork", hint="leave --fork out to start it")
+        return _open_or_make(
+            store, problem, name=fork, trials=trials, output_dir=output_dir, forked_from=name
+        )
+    return _open_or_make(store, problem, name=name, trials=trials, output_dir=output_dir, forked_from=None)
+
+
+def _open_or_make(
+    store: StudyStore,
+    problem: Problem,
+    *,
+    name: str,
+    trials: int,
+    output_dir: Path | None,
+    forked_from: str | None,
+) -> Study:
+    check_study_name(name)
+    study = _find(store, name)
+    if study is None:
+        uid = new_uid()
+        folder = writable_folder(output_dir or Path(DEFAULT_OUTPUT)) / folder_name(name, uid)
+        return store.create_study(
+            name=name,
+            spec={"identity": problem.identity, "notes": problem.notes},
+            task=problem.task_name,
+            model=problem.model_name,
+            backend="optuna",
+            objective=problem.objective,
+            direction=problem.direction,
+            trials=trials,
+            folder=str(folder),
+            uid=uid,
+            forked_from=forked_from,
+        )
+    ensure_same_problem(study, problem.identity)
+    parent = Path(study.folder).parent if output_dir is None else output_dir
+    return store.update_study(
+        study.study_id, trials=trials, folder=str(writable_folder(parent) / Path(study.folder).name)
+    )
+
+
+def _find(store: StudyStore, name: str) -> Study | None:
+    try:
+        return store.study(name)
+    except StudyNotFound:
+        return None
+
+
+#: Where studies keep their folders unless told otherwise, in the current folder.
+DEFAULT_OUTPUT = "hpsearch-output"

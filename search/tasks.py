@@ -1,0 +1,351 @@
+"""Tasks: a data set, its text columns, label column and label names, and one objective with a direction.
+
+Nothing here reads data or imports anything heavy, so that `hpsearch tasks` answers at once. `raw` reads the
+data of a task, `metrics` computes its metrics, `submission` writes its predictions.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..spaces.errors import BadInput, did_you_mean
+
+MAXIMIZE, MINIMIZE = "maximize", "minimize"
+#: Every metric a task may name, and the direction in which it is better.
+METRICS = {
+    "accuracy": MAXIMIZE,
+    "f1": MAXIMIZE,
+    "matthews_correlation": MAXIMIZE,
+    "pearson": MAXIMIZE,
+    "spearmanr": MAXIMIZE,
+    "mse": MINIMIZE,
+    "mae": MINIMIZE,
+}
+LOSS = "loss"
+CLASSIFICATION_METRICS = ("accuracy", "f1", "matthews_correlation")
+REGRESSION_METRICS = ("pearson", "spearmanr", "mse", "mae")
+#: What `Trainer.evaluate` adds to the metrics of its own; none of it says how good a model is (pains A3).
+NOT_METRICS = ("runtime", "samples_per_second", "steps_per_second", "model_preparation_time", "epoch")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column to read, and what it is called in files of another layout."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    required: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hub:
+    """Where a task lies on the Hugging Face hub."""
+
+    repository: str
+    config: str | None = None
+    validation: str = "validation"  #: the split of that name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """Where a task lies in its classic download."""
+
+    folders: tuple[str, ...]  #: its folder below the data folder, most usual first
+    train: tuple[str, ...] = ("train.tsv",)
+    validation: tuple[str, ...] = ("dev.tsv",)
+    headerless: tuple[str, ...] = ()  #: the columns of train and validation where they have no header
+    aliases: tuple[tuple[str, tuple[str, ...]], ...] = ()  #: a column of the task, and its names in the files
+    broken_rows: bool = False  #: the original itself has rows cut short; they are left out and counted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """How the benchmark wants predictions."""
+
+    format: str  #: "glue" (index and prediction, tab-separated) or "clue" (JSON lines)
+    labels: tuple[str, ...] = ()  #: written for class 0, 1, ...; none for a regression
+    limits: tuple[float, float] | None = None  #: of a regression
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is learnt, from which columns, and how it is scored.
+
+    `labels` holds the class names in the order of their ids: None before the data was read, empty for a
+    regression.
+    """
+
+    name: str
+    text_columns: tuple[str, ...]
+    label_column: str
+    labels: tuple[str, ...] | None
+    metrics: tuple[str, ...]
+    objective: str
+    direction: str
+    generated: bool = False  #: made by a grammar of ours, needs no files
+    hub: Hub | None = None
+    files: Files | None = None
+    submission: Submission | None = None
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether a number is predicted; False too while the labels are not known."""
+        return self.labels == ()
+
+    @property
+    def num_labels(self) -> int:
+        """How many outputs a model for this task has. Raises `ValueError` while the labels are not known."""
+        if self.labels is None:
+            raise ValueError(f"the labels of task {self.name!r} are known only after its data was read")
+        return len(self.labels) or 1
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The text columns, then the label column, each with its names in the task's files."""
+        aliases = dict(self.files.aliases) if self.files else {}
+        names = (*self.text_columns, self.label_column)
+        return tuple(Column(name=name, aliases=aliases.get(name, ())) for name in names)
+
+    def with_labels(self, labels: Sequence[str]) -> Task:
+        """Return this task with its labels filled in; one without metrics gets those of its kind."""
+        known = dataclasses.replace(self, labels=tuple(labels))
+        if known.metrics:
+            return known
+        metrics = REGRESSION_METRICS if known.is_regression else CLASSIFICATION_METRICS
+        return dataclasses.replace(known, metrics=metrics, objective=f"eval_{metrics[0]}", direction=MAXIMIZE)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return this task as plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Task:
+        """Rebuild a task from `to_dict`, also after a trip through JSON. Raises `BadInput` if it is none."""
+        parts = {"hub": Hub, "files": Files, "submission": Submission}
+        try:
+            given = {name: _tupled(value) for name, value in values.items()}
+            for name, part in parts.items():
+                given[name] = given.get(name) and part(**_tupled_values(given[name]))
+            return cls(**given)
+        except (TypeError, AttributeError) as error:
+            raise BadInput(f"this is no task written by hpsearch: {error}") from None
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(map(_tupled, value)) if isinstance(value, list | tuple) else value
+
+
+def _tupled_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _tupled(value) for name, value in values.items()}
+
+
+def _classification(name: str, texts: str, labels: str, metrics: str = "accuracy", **rest: Any) -> Task:
+    """Declare a built-in classification task; its first metric is the objective."""
+    names = tuple(metrics.split())
+    return Task(
+        name=name,
+        text_columns=tuple(texts.split()),
+        label_column="label",
+        labels=tuple(labels.split()),
+        metrics=names,
+        objective=f"eval_{names[0]}",
+        direction=MAXIMIZE,
+        **rest,
+    )
+
+
+def _files(folder: str, *, train: str = "train.tsv", validation: str = "dev.tsv", **rest: Any) -> Files:
+    return Files(
+        folders=(folder, f"glue_data/{folder}"),
+        train=tuple(train.split()),
+        validation=tuple(validation.split()),
+        **rest,
+    )
+
+
+def _glue(config: str, validation: str = "validation") -> Hub:
+    return Hub(repository="nyu-mll/glue", config=config, validation=validation)
+
+
+def _mnli(name: str, part: str) -> Task:
+    aliases = (("premise", ("sentence1",)), ("hypothesis", ("sentence2",)), ("label", ("gold_label",)))
+    return _classification(
+        name,
+        "premise hypothesis",
+        "entailment neutral contradiction",
+        hub=_glue("mnli", f"validation_{part}"),
+        files=_files(
+            "MNLI",
+            train="train.tsv train.jsonl",
+            validation=f"dev_{part}.tsv dev_{part}.jsonl",
+            aliases=aliases,
+        ),
+        submission=Submission(format="glue", labels=("entailment", "neutral", "contradiction")),
+    )
+
+
+_NUMBERED = Submission(format="glue", labels=("0", "1"))
+_ENTAILED = Submission(format="glue", labels=("entailment", "not_entailment"))
+_PARAPHRASES = (("sentence1", ("#1 String",)), ("sentence2", ("#2 String",)), ("label", ("Quality",)))
+
+_BUILT_IN = (
+    _classification(
+        "demo", "sentence", "unacceptable acceptable", "accuracy f1 matthews_correlation", generated=True
+    ),
+    _classification(
+        "cola",
+        "sentence",
+        "unacceptable acceptable",
+        "matthews_correlation",
+        hub=_glue("cola"),
+        files=_files("CoLA", headerless=("source", "label", "mark", "sentence")),
+        submission=_NUMBERED,
+    ),
+    _mnli("mnli", "matched"),
+    _mnli("mnli-mm", "mismatched"),
+    _classification(
+        "mrpc",
+        "sentence1 sentence2",
+        "not_equivalent equivalent",
+        "accuracy f1",
+        hub=_glue("mrpc"),
+        files=_files("MRPC", aliases=_PARAPHRASES),
+        submission=_NUMBERED,
+    ),
+    _classification(
+        "qnli",
+        "question sentence",
+        "entailment not_entailment",
+        hub=_glue("qnli"),
+        files=_files("QNLI"),
+        submission=_ENTAILED,
+    ),
+    _classification(
+        "qqp",
+        "question1 question2",
+        "not_duplicate duplicate",
+        "accuracy f1",
+        hub=_glue("qqp"),
+        files=_files("QQP", aliases=(("label", ("is_duplicate",)),), broken_rows=True),
+        submission=_NUMBERED,
+    ),
+    _classification(
+        "rte",
+        "sentence1 sentence2",
+        "entailment not_entailment",
+        hub=_glue("rte"),
+        files=_files("RTE"),
+        submission=_ENTAILED,
+    ),
+    _classification(
+        "sst2",
+        "sentence",
+        "negative positive",
+        hub=_glue("sst2"),
+        files=_files("SST-2"),
+        submission=_NUMBERED,
+    ),
+    Task(
+        name="stsb",
+        text_columns=("sentence1", "sentence2"),
+        label_column="label",
+        labels=(),
+        metrics=("pearson", "spearmanr"),
+        objective="eval_pearson",
+        direction=MAXIMIZE,
+        hub=_glue("stsb"),
+        files=_files("STS-B", aliases=(("label", ("score",)),)),
+        submission=Submission(format="glue", limits=(0.0, 5.0)),
+    ),
+    _classification(
+        "wnli",
+        "sentence1 sentence2",
+        "not_entailment entailment",
+        hub=_glue("wnli"),
+        files=_files("WNLI"),
+        submission=_NUMBERED,
+    ),
+    _classification(
+        "afqmc",
+        "sentence1 sentence2",
+        "0 1",
+        hub=Hub(repository="clue/clue", config="afqmc"),
+        files=Files(folders=("AFQMC", "afqmc_public"), train=("train.json",), validation=("dev.json",)),
+        submission=Submission(format="clue", labels=("0", "1")),
+    ),
+)
+TASKS: dict[str, Task] = {task.name: task for task in _BUILT_IN}
+
+
+def task_named(name: str) -> Task:
+    """Return the built-in task of that name. Raises `BadInput` with the nearest name."""
+    try:
+        return TASKS[name]
+    except KeyError:
+        raise BadInput(f"unknown task {name!r}", hint=did_you_mean(name, TASKS)) from None
+
+
+def custom_task(text_columns: Sequence[str], label_column: str, *, name: str = "custom") -> Task:
+    """Declare a task on the user's own columns; its labels, and with them its metrics, come from the data.
+
+    Raises `BadInput` for no or more than two text columns, an empty name, or a column named twice.
+    """
+    texts = tuple(text_columns)
+    if len(texts) not in (1, 2):
+        raise BadInput(
+            f"a task has one or two text columns, got {len(texts)}: {', '.join(texts) or 'none'}",
+            hint="`--text-columns A` or `--text-columns A,B`",
+        )
+    columns = (*texts, label_column)
+    if "" in columns or len(set(columns)) < len(columns):
+        raise BadInput(
+            f"text columns {', '.join(texts)!r} and label column {label_column!r} must have different names"
+        )
+    return Task(
+        name=name,
+        text_columns=texts,
+        label_column=label_column,
+        labels=None,
+        metrics=(),
+        objective=f"eval_{LOSS}",
+        direction=MINIMIZE,
+    )
+
+
+def check_objective(task: Task, metric: str, direction: str | None = None) -> tuple[str, str]:
+    """Return the objective (`eval_accuracy`) and its direction for a metric, `accuracy` or `eval_accuracy`.
+
+    One named metric, never a sum of them (pains A2), and never a timing (A3). Before the labels of a task are
+    known every metric is accepted. Raises `BadInput` for another name, and for a direction that clashes with
+    the metric.
+    """
+    name = metric.removeprefix("eval_")
+    known = (*(task.metrics or METRICS), LOSS)
+    if name in NOT_METRICS:
+        raise BadInput(f"{metric!r} is no metric: it does not say how good a model is", hint=_known(known))
+    if name not in known:
+        raise BadInput(f"task {task.name!r} has no metric {metric!r}", hint=did_you_mean(name, known))
+    return f"eval_{name}", _check_direction(name, direction)
+
+
+def _check_direction(name: str, direction: str | None) -> str:
+    right = METRICS.get(name, MINIMIZE)
+    if direction not in (None, MAXIMIZE, MINIMIZE):
+        raise BadInput(f"unknown direction {direction!r}", hint=_known((MAXIMIZE, MINIMIZE)))
+    if direction not in (None, right):
+        raise BadInput(
+            f"metric {name!r} and direction {direction!r} clash",
+            hint=f"{name} is better when {_better(right)}",
+        )
+    return right
+
+
+def _better(direction: str) -> str:
+    return "higher: maximize it" if direction == MAXIMIZE else "lower: minimize it"
+
+
+def _known(names: Sequence[str]) -> str:
+    return f"known: {', '.join(names)}"

@@ -1,0 +1,156 @@
+"""One trial while it runs: what it is told, what it scored so far, how it ended, and writing that down.
+
+The Trainer side is `trial_trainer`; the row is `studies.records.Trial`; the loop over trials is `loop`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import optuna
+from transformers import TrainerCallback
+
+from ..studies.records import Failure, Trial, TrialState
+from ..studies.store import StudyStore
+from .budget import LOOKS, BudgetCallback, percent
+from .configuration import Configuration
+from .errors import NonFiniteScore, NoObjective
+from .failures import classify, describe
+from .splits import Splits
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluation inside a trial."""
+
+    share: float  #: of the trial's budget, 0 to 1
+    score: float
+    metrics: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the point of the learning curve that the store keeps."""
+        return {"budget": self.share, "score": self.score, "metrics": self.metrics}
+
+
+@dataclass(kw_only=True)
+class TrialRun:
+    """What one trial needs to know and to remember."""
+
+    trial: Trial
+    store: StudyStore
+    folder: Path
+    objective: str
+    direction: str
+    score_from: str  #: `best` or `last` evaluation
+    resolve: Callable[[Mapping[str, Any]], Configuration]
+    splits: Callable[[Configuration], Splits]
+    callbacks: list[TrainerCallback] = field(default_factory=list)
+    clock: Callable[[], float] = time.perf_counter
+    budget: BudgetCallback = field(default_factory=BudgetCallback)
+    evaluations: list[Evaluation] = field(default_factory=list)
+    began: float = field(init=False)
+    ended: Trial | None = None  #: the finished row
+
+    def __post_init__(self) -> None:
+        """Start the trial's clock."""
+        self.began = self.clock()
+
+    def start(self, params: Mapping[str, Any], optuna_trial_id: int | None) -> Configuration:
+        """Resolve what was sampled and write it down before anything is built from it."""
+        self.record(
+            params=dict(params), baseline=self.trial.number == 0, optuna_trial_id=optuna_trial_id
+        )
+        configuration = self.resolve(params)
+        self.record(
+            config=configuration.to_dict(), fraction=configuration.fraction, seed=configuration.seed
+        )
+        return configuration
+
+    def record(self, **values: Any) -> None:
+        """Write to the trial's row, as long as this worker holds it."""
+        self.store.record(self.trial.trial_id, worker=self.trial.worker, **values)
+
+    def evaluated(self, step: int, metrics: Mapping[str, float]) -> list[int]:
+        """Take the metrics of an evaluation at `step`; return the percents of the budget it completes.
+
+        Raises `NoObjective` if the objective is not among them and `NonFiniteScore` if it is not a finite number.
+        """
+        looks = self.budget.looks_at(step)
+        score = finite_score(metrics, self.objective)
+        values = {name: float(value) for name, value in metrics.items() if _is_number(value)}
+        self.evaluations += [Evaluation(look / LOOKS, score, values) for look in looks]
+        self.record(curve=[one.to_dict() for one in self.evaluations])
+        return [percent(look) for look in looks]
+
+    @property
+    def scored(self) -> Evaluation | None:
+        """The evaluation that gives the trial its score: the first of the best ones, or the last."""
+        if not self.evaluations:
+            return None
+        if self.score_from == "last":
+            return self.evaluations[-1]
+        pick = max if self.direction == "maximize" else min
+        return pick(self.evaluations, key=lambda one: one.score)
+
+    def complete(self) -> float:
+        """Write down that the training came to its end; return the trial's value."""
+        scored = self.scored
+        if scored is None:
+            raise NoObjective("the training ended without an evaluation")
+        self._finish(TrialState.COMPLETE)
+        return scored.score
+
+    def ended_by(self, error: Exception) -> None:
+        """Write down that `error` ended the trial: a pruner's decision or a failure."""
+        if isinstance(error, optuna.TrialPruned):
+            self._finish(TrialState.PRUNED)
+        else:
+            self._finish(TrialState.FAILED, classify(error), describe(error))
+
+    def _finish(self, state: TrialState, failure: Failure | None = None, message: str | None = None) -> None:
+        scored = None if state is TrialState.FAILED else self.scored
+        self.ended = self.store.finish(
+            self.trial.trial_id,
+            state,
+            worker=self.trial.worker,
+            score=scored.score if scored else None,
+            metrics=scored.metrics if scored else {},
+            failure=failure,
+            failure_message=message,
+            seconds=self.seconds(),
+        )
+
+    def seconds(self) -> dict[str, float]:
+        """Return where the trial's time went: setting up, training, evaluating."""
+        total = self.clock() - self.began
+        evaluate = sum(
+            {id(one.metrics): one.metrics.get("eval_runtime", 0.0) for one in self.evaluations}.values()
+        )
+        setup = self.budget.began - self.began if self.budget.began else total
+        return {"setup": setup, "train": max(0.0, total - setup - evaluate), "evaluate": evaluate}
+
+
+def finite_score(metrics: Mapping[str, Any], objective: str) -> float:
+    """Return the objective among `metrics`. Raises `NoObjective` or `NonFiniteScore`, each with what was there."""
+    if objective not in metrics:
+        raise NoObjective(f"the evaluation returned no {objective!r}, only {', '.join(sorted(metrics))}")
+    score = metrics[objective]
+    if not _is_number(score) or not math.isfinite(score):
+        raise NonFiniteScore(f"{objective} is {score!r}")
+    loss = metrics.get("eval_loss")
+    if loss is not None and not math.isfinite(loss):
+        raise NonFiniteScore(f"eval_loss is {loss!r}")
+    return float(score)
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -1,0 +1,248 @@
+"""A Trainer that runs one trial, mended where the stock `Trainer.hyperparameter_search` is wrong.
+
+`twin_of(trainer)` gives a twin of any `transformers.Trainer` that has a `model_init`; the twin is handed to
+`twin.hyperparameter_search(...)` for one trial, or trained alone for a retraining. The original is never touched.
+
+How it mends the stock search (rows of table A in the project's list of users' pains, each reproduced by a test):
+
+- A1, A9: the twin is *rebuilt* for its trial, before `model_init`, from a fresh `TrainingArguments`: the trial's own
+  seed, nothing left from another trial, fresh copies of the user's callbacks;
+- A6, A7, A8: values come from a space that was bound to `TrainingArguments` and are handed to its constructor, never
+  assigned and never cast;
+- A2, A3: the objective is one key of the evaluation's metrics;
+- A4: the trial's value is its best evaluation's (or the last, if asked), and the kept checkpoint is from that step;
+- A13: Optuna is told shares of the budget, never optimiser steps;
+- A14: a trial writes to its own folder only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import transformers
+from accelerate.state import AcceleratorState, GradientState, PartialState
+from transformers import PrinterCallback, ProgressCallback, TrainerCallback
+from transformers.trainer_callback import DefaultFlowCallback
+
+from ..spaces.errors import BadInput
+from .budget import LOOKS, BudgetCallback
+from .configuration import Configuration
+from .errors import StopSearch, TrialEnded
+from .failures import ends_search
+
+if TYPE_CHECKING:
+    from .trial_run import TrialRun
+
+#: What `transformers.Trainer` keeps under the name of the constructor argument it was given.
+CARRIED = (
+    "data_collator",
+    "processing_class",
+    "model_init",
+    "compute_loss_func",
+    "compute_metrics",
+    "optimizer_cls_and_kwargs",
+    "preprocess_logits_for_metrics",
+)
+
+
+def takes_parameters(model_init: Any) -> bool:
+    """Return whether `model_init` takes an argument: the `model.*` values of a configuration."""
+    return transformers.trainer_utils.number_of_arguments(model_init) > 0
+
+
+class TrialMixin:
+    """What a trial adds to a Trainer class; made by `twin_of`, never by hand."""
+
+    hpsearch_run: TrialRun
+    hpsearch_model: dict[str, Any]
+
+    def call_model_init(self, trial: Any = None) -> Any:
+        """Return a new model; a `model_init` that takes an argument receives the configuration's `model.*` values."""
+        if takes_parameters(self.model_init):  # type: ignore[attr-defined]
+            return self.model_init(dict(self.hpsearch_model))  # type: ignore[attr-defined]
+        return self.model_init()  # type: ignore[attr-defined]
+
+    def train(
+        self, resume_from_checkpoint: Any = None, trial: Any = None, ignore_keys_for_eval: Any = None
+    ) -> Any:
+        """Train; in a search, resolve the trial and rebuild this trainer for it first."""
+        parent: Any = super()
+        if trial is None:
+            return parent.train(resume_from_checkpoint, trial, ignore_keys_for_eval)
+        run = self.hpsearch_run
+        with stopping_search():
+            return self.train_trial(run, trial, ignore_keys_for_eval)
+
+    def train_trial(self, run: TrialRun, trial: Any, ignore_keys_for_eval: Any) -> Any:
+        """Train the trial and write down how it ended; its failures go on to Optuna, which was told to expect them."""
+        parent: Any = super()
+        try:
+            params = self.hp_space(trial)  # type: ignore[attr-defined]
+            rebuild_for_trial(self, run.start(params, getattr(trial, "_trial_id", None)))
+            output = parent.train(None, trial, ignore_keys_for_eval)
+        except Exception as error:
+            if ends_search(error) is None:
+                run.ended_by(error)
+                raise TrialEnded from error
+            raise
+        self.objective = run.complete()
+        return output
+
+    def _hp_search_setup(self, trial: Any) -> None:
+        """Remember the trial; `train` has resolved it already, where stock assigns it to the arguments here."""
+        self._trial = trial
+
+    def _report_to_hp_search(self, trial: Any, step: int, metrics: dict[str, float]) -> None:
+        """Report an evaluation once for each look it completes."""
+        if trial is None:
+            return
+        parent: Any = super()
+        for look in self.hpsearch_run.evaluated(step, metrics):
+            parent._report_to_hp_search(trial, look, metrics)
+
+
+def twin_of(trainer: Any, run: TrialRun | None = None) -> Any:
+    """Return a twin of `trainer` that can be rebuilt; what a subclass added to it is shared with the original."""
+    twin = copy.copy(trainer)
+    kind = type(trainer)
+    twin.__class__ = type(f"Trial{kind.__name__}", (TrialMixin, kind), {"__module__": kind.__module__})
+    twin.hpsearch_original = trainer
+    twin.hpsearch_run = run
+    twin.hpsearch_model = {}
+    return twin
+
+
+def rebuild(
+    twin: Any, args: Any, *, train: Any, evaluation: Any, callbacks: list[Any], model: Mapping[str, Any]
+) -> None:
+    """Run the base class's constructor on `twin` again, so that nothing in it stems from other arguments.
+
+    The base class's, because a subclass's may take anything; what the subclass set besides stays as it was.
+    """
+    carried = {name: getattr(twin.hpsearch_original, name) for name in CARRIED}
+    twin.hpsearch_model = dict(model)
+    transformers.Trainer.__init__(
+        twin,
+        args=args,
+        train_dataset=train,
+        eval_dataset=evaluation,
+        callbacks=callbacks,
+        **carried,
+    )
+    twin.pop_callback(PrinterCallback)  # it prints to stdout, which belongs to data
+    twin.pop_callback(ProgressCallback)
+
+
+def rebuild_for_trial(twin: Any, configuration: Configuration) -> None:
+    """Make `twin` the trainer of its trial, and let the search that is under way go on with it."""
+    search = {
+        name: getattr(twin, name)
+        for name in ("hp_search_backend", "hp_space", "hp_name", "compute_objective")
+    }
+    run = twin.hpsearch_run
+    splits = run.splits(configuration)
+    rebuild(
+        twin,
+        configuration.arguments(twin.hpsearch_original.args, **trial_arguments(run)),
+        train=splits.train,
+        evaluation=splits.selection,
+        callbacks=[*fresh_callbacks(twin), run.budget, *run.callbacks],
+        model=configuration.model,
+    )
+    vars(twin).update(search, objective=None)
+
+
+def trial_arguments(run: TrialRun) -> dict[str, Any]:
+    """Return the fields of `TrainingArguments` that hpsearch sets in a trial, see `configuration.RUN_FIELDS`."""
+    keep_best = {"save_strategy": "best", "save_total_limit": 1}
+    # `steps` with a step never reached saves once, at the end.
+    keep_last = {"save_strategy": "steps", "save_steps": 10**12}
+    return {
+        "output_dir": str(run.folder),
+        "eval_strategy": "steps",
+        "eval_steps": 1 / LOOKS,
+        "eval_delay": 0,
+        "eval_on_start": False,
+        "save_only_model": True,
+        "load_best_model_at_end": False,
+        "metric_for_best_model": run.objective,
+        "greater_is_better": run.direction == "maximize",
+        "logging_strategy": "steps",
+        "logging_steps": 0.05,
+        "logging_first_step": False,
+        "disable_tqdm": True,
+        "push_to_hub": False,
+        **(keep_best if run.score_from == "best" else keep_last),
+    }
+
+
+def fresh_callbacks(twin: Any) -> list[TrainerCallback]:
+    """Return copies of the callbacks the user gave, as they were before any trial (pains A9).
+
+    A callback may hold the trainer: in the copy that is the twin, so that neither model nor data are copied.
+    """
+    original = twin.hpsearch_original
+    given = [
+        callback for callback in original.callback_handler.callbacks if not _is_builtin(callback, original)
+    ]
+    shared = (original.train_dataset, original.eval_dataset, original.model, original.processing_class)
+    memo = {id(original): twin, **{id(item): item for item in shared}}
+    try:
+        return [copy.deepcopy(callback, memo) for callback in given]
+    except Exception as error:
+        names = ", ".join(type(callback).__name__ for callback in given)
+        raise BadInput(
+            f"a callback of the trainer cannot be copied ({names}): {error}",
+            hint="each trial gets its own copy, so that none sees another's state; make it copyable (copy.deepcopy)",
+        ) from error
+
+
+def _is_builtin(callback: Any, trainer: Any) -> bool:
+    reporting = transformers.integrations.get_reporting_integration_callbacks(trainer.args.report_to)
+    kinds = (DefaultFlowCallback, PrinterCallback, ProgressCallback, BudgetCallback, *reporting)
+    return isinstance(callback, kinds) or type(callback).__name__ == "NotebookProgressCallback"
+
+
+def accepted_sections(model_init: Any) -> bool:
+    """Return whether a space may have `model.*` values for this `model_init`; raises on an unusable one."""
+    try:
+        count = transformers.trainer_utils.number_of_arguments(model_init)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"model_init {model_init!r} cannot be inspected: {error}") from None
+    if count > 1:
+        raise BadInput(
+            f"model_init takes {count} arguments {inspect.signature(model_init)}",
+            hint="let it take none, or one: a dict of the model.* values",
+        )
+    return count == 1
+
+
+@contextlib.contextmanager
+def stopping_search() -> Iterator[None]:
+    """Let through how a trial ended; turn whatever else is raised into the end of the search.
+
+    A full disk, Ctrl-C or a store that refuses says nothing about the trial: Optuna must not take it for a failure.
+    """
+    try:
+        yield
+    except TrialEnded as ended:
+        raise ended.__cause__ or ended from None
+    except (Exception, KeyboardInterrupt) as error:
+        raise StopSearch(ends_search(error) or error) from error
+
+
+@contextlib.contextmanager
+def accelerate_state_kept() -> Iterator[None]:
+    """Leave accelerate's process-wide state as it was found: every `TrainingArguments` made here resets it."""
+    kinds = (PartialState, AcceleratorState, GradientState)
+    before = [dict(kind._shared_state) for kind in kinds]
+    try:
+        yield
+    finally:
+        for kind, state in zip(kinds, before, strict=True):
+            kind._shared_state.clear()
+            kind._shared_state.update(state)
