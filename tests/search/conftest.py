@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -121,22 +118,5 @@ def stock() -> Callable[..., Any]:
 
     def run(trainer: Trainer, **options: Any) -> Any:
         return trainer.hyperparameter_search(**{"backend": "optuna", "n_trials": 2, "direction": "minimize", **options})
-
-    return run
-
-
-@pytest.fixture
-def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run a program in a fresh process and return what it printed; it must succeed."""
-
-    def run(program: str, *, env: dict[str, str] | None = None, cwd: Any = "/") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, **(env or {})},
-            cwd=cwd,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
 
     return run

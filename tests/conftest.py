@@ -1,0 +1,28 @@
+"""What tests of all layers share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a program in a fresh process and return what it printed; it must succeed."""
+
+    def run(program: str, *, env: dict[str, str] | None = None, cwd: Any = "/") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, **(env or {})},
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+
+    return run
