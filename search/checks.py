@@ -1,8 +1,14 @@
-"""Checks of single values that the command line and Python share."""
+"""Checks of single values that the command line and Python share, before anything heavy is imported or written."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ..spaces.errors import BadInput, did_you_mean
+from ..studies.names import check_study_name
+from ..studies.schema import SchemaState, check_usable
+from ..studies.store import StudyStore
+from .paths import DEFAULT_OUTPUT, check_folder
 
 SCORES = ("best", "last")
 
@@ -52,3 +58,27 @@ def check_max_failures(limit: int | None) -> int | None:
             f"at least one failure must be allowed, got {limit!r}", hint="leave --max-failures out"
         )
     return limit
+
+
+def check_places(store_url: str, name: str, *, fork: str | None, output_dir: Path | None) -> None:
+    """Check where the search of a study will write; nothing is written yet.
+
+    Raises `BadInput` for a name that is none, a store that cannot be opened or written, a study to fork that is not
+    there, and an output folder that cannot be written.
+    """
+    for given in (name, fork):
+        if given is not None:
+            check_study_name(given)
+    known = _studies(store_url)
+    if fork is not None and name not in known:
+        raise BadInput(f"no study {name!r} to fork", hint="leave --fork out to start it")
+    if output_dir is not None or (fork or name) not in known:
+        check_folder(output_dir or DEFAULT_OUTPUT)
+
+
+def _studies(store_url: str) -> set[str]:
+    """Return the names of the studies in a store that can be used, or be made. Raises `BadInput` otherwise."""
+    if check_usable(store_url).state is not SchemaState.CURRENT:
+        return set()
+    with StudyStore.open(store_url) as store:
+        return {one.study.name for one in store.studies()}

@@ -15,11 +15,30 @@ from typing import Annotated, Any
 
 import typer
 
-from ..spaces.errors import HpsearchError
+from ..spaces.errors import BadInput, HpsearchError
+from .complaint import complain, in_our_words, is_help
+from .errors import Interrupted
 from .options import DEFAULT_STORE, STORE_ENV, STORE_HELP, RunOptions, as_signature, resolve
+
+class Commands(typer.core.TyperGroup):
+    """The commands, with an end of ours where typer's would be silent or an error."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was typed. Raises `Interrupted` for Ctrl-C."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            raise Interrupted from None
+        except BrokenPipeError:  # a reader such as `head` has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return result
+
 
 app = typer.Typer(
     name="hpsearch",
+    cls=Commands,
     help="Hyperparameter search for Hugging Face fine-tuning that can be believed, resumed and retrained.",
     no_args_is_help=True,
     add_completion=False,
@@ -28,8 +47,6 @@ app = typer.Typer(
 )
 database = typer.Typer(help="The store's schema.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(database, name="db")
-
-INTERRUPTED = 130
 
 Store = Annotated[str, typer.Option("--store", help=STORE_HELP, envvar=STORE_ENV, metavar="URL")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
@@ -213,45 +230,16 @@ def main(argv: list[str] | None = None) -> int:
     try:
         code = command.main(args=argv, prog_name="hpsearch", standalone_mode=False)
     except HpsearchError as error:
-        return _report(error)
-    except KeyboardInterrupt:
-        sys.stderr.write("hpsearch: interrupted; run the same command again to go on\n")
-        return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # a reader such as `head` left: no traceback
-        return 0
-    except Exception as error:  # noqa: BLE001 - what is not the parser's is raised again
-        return _usage_error(error)
+        return complain(error)
+    except Exception as error:
+        if is_help(error):
+            error.show()  # type: ignore[attr-defined]
+            return BadInput.exit_code
+        told = in_our_words(error)
+        if told is None:
+            raise
+        return complain(told)
     return code if isinstance(code, int) else 0
-
-
-def _report(error: HpsearchError) -> int:
-    sys.stderr.write(f"hpsearch: {printable(str(error))}\n")
-    if error.hint:
-        sys.stderr.write(f"hint: {printable(error.hint)}\n")
-    return error.exit_code
-
-
-def _usage_error(error: Exception) -> int:
-    """Let the parser's own errors (an unknown flag, a word for a number) print themselves; raise others."""
-    show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
-    if show is not None and code is not None:
-        show()
-        return int(code)
-    if type(error).__name__ == "Abort":
-        return INTERRUPTED
-    if code is not None:
-        return int(code)
-    raise error
-
-
-def printable(text: str) -> str:
-    """Return `text` without control characters: names come from data, and may hold terminal escapes."""
-    return "".join(
-        char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text
-    )
 
 
 def _set_up_environment() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from ..studies.export import INTERNAL
 from ..studies.plain import plain
 from ..studies.records import Model, Study, StudySummary, Trial, TrialState
 from .options import DEFAULT_STORE
+from .talk import as_typed, printable
 from .view import duration, short, short_values
 
 
@@ -57,18 +59,15 @@ def outcome_table(study: Study, trials: Sequence[Trial], best: Trial, model: Mod
     counts = [
         f"{len(found)} {state.value.lower()}" for state in TrialState if (found := _in_state(trials, state))
     ]
-    show(Text(f"{study.trials} trials: {', '.join(counts)}; {_gain(study, baseline, best)}"))
+    show_line(f"{study.trials} trials: {', '.join(counts)}; {_gain(study, baseline, best)}")
     if model is not None:
         score = model.metrics.get(study.objective)
         where = model.spec.get("evaluated_on", "held-out")
         rows = model.spec.get("rows", {})
-        text = f"retrained on {rows.get('train', '?')} rows in {duration(sum(model.seconds.values()))}: "
-        show(
-            Text(
-                f"{text}{study.objective} {short4(score)} on the {rows.get('evaluated', '?')} rows of the {where} split"
-            )
-        )
-        show(Text(f"model: {model.folder}"), wrap=False)
+        took = duration(sum(model.seconds.values()))
+        evaluated = f"{study.objective} {short4(score)} on the {rows.get('evaluated', '?')} rows of the {where} split"
+        show_line(f"retrained on {rows.get('train', '?')} rows in {took}: {evaluated}")
+        show_line(f"model: {model.folder}", wrap=False)
 
 
 def _gain(study: Study, baseline: Trial | None, best: Trial) -> str:
@@ -81,16 +80,14 @@ def _gain(study: Study, baseline: Trial | None, best: Trial) -> str:
 
 def next_commands(study: Study, store_url: str, model: Model | None) -> str:
     """Return what to type next."""
-    import shlex
-
-    name = shlex.quote(study.name)
+    name = as_typed(study.name)
     store = "" if store_url == DEFAULT_STORE else f" --store {shlex.quote(_safe(store_url))}"
-    lines = [f"hpsearch trials {name}{store}"]
+    lines = [f"hpsearch trials{store} {name}"]
     if model is None:
-        lines.append(f"hpsearch retrain {name}{store}")
+        lines.append(f"hpsearch retrain{store} {name}")
     elif model.spec.get("task"):
         lines.append(f"hpsearch predict {shlex.quote(model.folder)} --file FILE --output FILE")
-    return "next:\n" + "".join(f"  {line}\n" for line in lines)
+    return "\n  ".join(["next:", *lines])
 
 
 def _safe(url: str) -> str:
@@ -172,8 +169,6 @@ def new_table(title: str, *columns: str) -> Table:
 
 def add_row(table: Table, *cells: Any) -> None:
     """Add a row of cells as text: no markup and no control character in them has an effect."""
-    from .cli import printable
-
     table.add_row(*(Text(printable(str(cell))) for cell in cells))
 
 
@@ -183,6 +178,11 @@ def show(what: Any, *, wrap: bool = True) -> None:
     if not console.is_terminal:
         console = Console(width=120, highlight=False)
     console.print(what, soft_wrap=not wrap)
+
+
+def show_line(text: str, *, wrap: bool = True) -> None:
+    """Print a line of text to stdout."""
+    show(Text(printable(text)), wrap=wrap)
 
 
 def short4(value: float | None) -> str:

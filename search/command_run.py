@@ -6,7 +6,6 @@ Each goes from options to a `Problem`, the road after that is `study_run` and `r
 from __future__ import annotations
 
 import dataclasses
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +17,20 @@ from ..spaces.loading import load_space
 from ..spaces.space import Space
 from ..studies.records import Model, Study, Trial
 from ..studies.store import StudyStore
-from .checks import check_fraction, check_max_failures, check_score, check_seed, check_timeout, check_trials
+from .checks import (
+    check_fraction,
+    check_max_failures,
+    check_places,
+    check_score,
+    check_seed,
+    check_timeout,
+    check_trials,
+)
 from .command_output import emit, next_commands, outcome_json, outcome_table, print_check
 from .models import ModelSource, check_model
 from .options import RunOptions, assignments
 from .samplers import check_pruner, check_sampler
+from .talk import as_typed, tell
 from .tasks import Task, custom_task, task_named
 from .view import View, view_for
 
@@ -52,8 +60,7 @@ def run_search(options: RunOptions, *, as_json: bool) -> None:
     """Search, retrain with the winner, and print how it ended."""
     from .retrain import retrain, winner
 
-    check_numbers(options)
-    space = space_of(options)
+    space = checked(options)
     with view_for(quiet=options.quiet) as view:
         run = open_run(options, space, view)
         run.search()
@@ -92,9 +99,7 @@ def open_run(options: RunOptions, space: Space, view: View) -> Any:
 
 def check_search(options: RunOptions, *, as_json: bool) -> None:
     """Build the problem and print what a search of it would do."""
-    check_numbers(options)
-    space = space_of(options)
-    problem = problem_of(options, space)
+    problem = problem_of(options, checked(options))
     print_check(problem, options.trials, as_json=as_json)
 
 
@@ -108,7 +113,7 @@ def show_outcome(
         return
     outcome_table(study, trials, best, model)
     if not quiet:
-        sys.stderr.write(next_commands(study, store.url, model))
+        tell(next_commands(study, store.url, model))
 
 
 def retrain_trial(
@@ -155,7 +160,7 @@ def predict_file(store_url: str, model: str, file: Path, output: Path) -> None:
 
     with chatter_away():
         done = predict(model_folder(store_url, model), file, output)
-    sys.stderr.write(f"{done.rows} predictions in {done.path}\n")
+    tell(f"{done.rows} predictions in {done.path}")
 
 
 def model_folder(store_url: str, model: str) -> Path:
@@ -166,12 +171,20 @@ def model_folder(store_url: str, model: str) -> Path:
     store = StudyStore.open(store_url)
     models = store.models(store.study(model).study_id)
     if not models:
-        raise BadInput(f"study {model!r} has no retrained model", hint=f"hpsearch retrain {model}")
+        raise BadInput(f"study {model!r} has no retrained model", hint=f"`hpsearch retrain {as_typed(model)}` makes one")
     return Path(models[-1].folder)
 
 
+def checked(options: RunOptions) -> Space:
+    """Check what needs no data, before anything is loaded; return the space."""
+    check_numbers(options)
+    space = space_of(options)
+    check_places(options.store, study_name(options), fork=options.fork, output_dir=options.output_dir)
+    return space
+
+
 def check_numbers(options: RunOptions) -> None:
-    """Check what needs no data, before anything is loaded."""
+    """Check what is a number or one of a few names."""
     check_trials(options.trials)
     check_fraction(options.subset)
     check_seed(options.seed)

@@ -25,6 +25,7 @@ from .command_output import (
     trial_json,
     trials_table,
 )
+from .talk import as_typed, tell
 from .view import duration, short_values
 
 
@@ -36,7 +37,7 @@ def list_studies(store_url: str, *, as_json: bool) -> None:
     elif summaries:
         studies_table(summaries)
     else:
-        sys.stderr.write("no studies yet; `hpsearch run` makes one\n")
+        tell("no studies yet; `hpsearch run` makes one")
 
 
 def show_study(store_url: str, name: str, *, as_json: bool) -> None:
@@ -111,7 +112,7 @@ def _best_of(store: StudyStore, study: Study) -> Trial:
 
         raise TrialNotFound(
             f"no trial of {study.name!r} is complete yet",
-            hint=f"`hpsearch trials {study.name}` shows where it stands",
+            hint=f"`hpsearch trials {as_typed(study.name)}` shows where it stands",
         )
     return best
 
@@ -134,7 +135,7 @@ def compare_studies(store_url: str, first: str, second: str, *, as_json: bool) -
     show(table)
     sys.stdout.write("".join(f"differs: {line}\n" for line in changes) or "both search the same problem\n")
     if pair[0].objective != pair[1].objective:
-        sys.stderr.write("the objectives differ: their scores cannot be compared\n")
+        tell("the objectives differ: their scores cannot be compared")
 
 
 def _side(store: StudyStore, study: Study) -> dict[str, Any]:
@@ -166,7 +167,7 @@ def export_study(store_url: str, name: str, output: Path, kind: str | None) -> N
     store = StudyStore.open(store_url)
     rows = export_rows(store, store.study(name))
     write_export(rows, output, kind or output.suffix.lstrip("."))
-    sys.stderr.write(f"{len(rows)} trials in {output}\n")
+    tell(f"{len(rows)} trials in {output}")
 
 
 def delete_study(store_url: str, name: str, *, sure: bool) -> None:
@@ -179,7 +180,7 @@ def delete_study(store_url: str, name: str, *, sure: bool) -> None:
     store.delete_study(study.study_id)
     if folder.name.endswith(study.uid):  # only ever a folder that was made for this study
         shutil.rmtree(folder, ignore_errors=True)
-    sys.stderr.write(f"deleted {study.name!r}\n")
+    tell(f"deleted {study.name!r}")
 
 
 def _agreed(study: Study, folder: Path) -> bool:
@@ -236,4 +237,4 @@ def database_upgrade(store_url: str) -> None:
     from ..studies.schema import upgrade
 
     status = upgrade(store_url)
-    sys.stderr.write(f"{safe_url(store_url)} has schema {status.revision}\n")
+    tell(f"{safe_url(store_url)} has schema {status.revision}")

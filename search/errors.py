@@ -23,6 +23,12 @@ class DiskFull(HpsearchError, OSError):
     """The disk is full."""
 
 
+class Interrupted(HpsearchError):
+    """interrupted; run the same command again to go on"""
+
+    exit_code = 130
+
+
 class TrialEnded(Exception):
     """A trial was pruned or failed, as its cause says, and that is written down."""
 

@@ -7,6 +7,7 @@ import re
 import traceback
 from collections.abc import Iterator
 
+from ..spaces.errors import HpsearchError
 from ..studies.errors import StoreFailed
 from ..studies.records import Failure
 from .errors import DiskFull, NonFiniteScore
@@ -32,7 +33,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         current = current.__cause__ or current.__context__
 
 
-def ends_search(error: BaseException) -> BaseException | None:
+def ends_search(error: BaseException) -> HpsearchError | None:
     """Return what the user should be told if `error` leaves no sense in another trial, else None.
 
     A full disk or a store that refuses ends the search: every further trial would fail for the same reason, and none
@@ -44,7 +45,7 @@ def ends_search(error: BaseException) -> BaseException | None:
         full = isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT)
         if full or DISK_FULL.search(str(one)):
             return DiskFull(
-                f"the disk is full: {one}",
+                f"the disk is full: {first_line(one)}",
                 hint="free some room and run the same command again: the study continues where it stopped",
             )
     return None
@@ -64,9 +65,14 @@ def classify(error: BaseException) -> Failure:
 
 def describe(error: BaseException) -> str:
     """Return one line for the store and the screen: class and first line of the message, at most 300 characters."""
-    lines = str(error).strip().splitlines()
-    text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    said = first_line(error)
+    text = type(error).__name__ if said == type(error).__name__ else f"{type(error).__name__}: {said}"
     return "".join(char if char.isprintable() else " " for char in text)[:300]
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of the message, or the class where there is none."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _in_data(error: BaseException) -> bool:

@@ -35,9 +35,7 @@ class Table:
     lines: Sequence[int]  #: where each row starts, from 1
     unit: str = "line"  #: what `lines` counts
     skipped: tuple[int, ...] = ()  #: the lines of rows left out because the original is broken there
-    classes: tuple[
-        str, ...
-    ] = ()  #: the label names in the order of their ids, where the source declares them
+    classes: tuple[str, ...] = ()  #: the label names in the order of their ids, where the source declares them
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -103,9 +101,7 @@ def _decode(path: Path, data: bytes) -> str:
         raise BadInput(f"{path} is in UTF-16, not UTF-8", hint=_convert(path, "utf-16"))
     nul = data.find(b"\0")
     if nul >= 0 or data.startswith((b"\x1f\x8b", b"PK\x03\x04", b"PAR1")):
-        raise BadInput(
-            f"{path} is a binary file, not text", hint="unpack it, or give it the suffix of its format"
-        )
+        raise BadInput(f"{path} is a binary file, not text", hint="unpack it, or give it the suffix of its format")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -185,9 +181,7 @@ def _wrong_width(path: Path, line: int, cells: int, expected: int) -> BadInput:
     hint = "is the file cut off there?" if cells < expected else "does a cell hold the separator?"
     if cells > expected and path.suffix.lower() == ".csv":
         hint = "does a cell hold a comma? it needs quotes"
-    return BadInput(
-        f"{path}, line {line} has too {word} columns: {cells} where the header has {expected}", hint=hint
-    )
+    return BadInput(f"{path}, line {line} has too {word} columns: {cells} where the header has {expected}", hint=hint)
 
 
 def locate(source: str, header: Sequence[str], columns: Sequence[Column]) -> dict[str, int]:
@@ -198,9 +192,7 @@ def locate(source: str, header: Sequence[str], columns: Sequence[Column]) -> dic
         if name is None and column.required:
             raise BadInput(f"{source} has no column {column.name!r}", hint=_nearest(column.name, header))
         if name is not None and header.count(name) > 1:
-            raise BadInput(
-                f"{source} has {header.count(name)} columns named {name!r}", hint="rename all but one"
-            )
+            raise BadInput(f"{source} has {header.count(name)} columns named {name!r}", hint="rename all but one")
         if name is not None:
             found[column.name] = header.index(name)
     return found
@@ -208,9 +200,7 @@ def locate(source: str, header: Sequence[str], columns: Sequence[Column]) -> dic
 
 def _nearest(name: str, header: Sequence[str]) -> str:
     if len(header) == 1 and any(mark in header[0] for mark in ";\t,"):
-        return (
-            f"its first line is one column, {header[0][:60]!r}: a .csv is separated by commas, a .tsv by tabs"
-        )
+        return f"its first line is one column, {header[0][:60]!r}: a .csv is separated by commas, a .tsv by tabs"
     if len(header) > 20 or any(len(cell) > 40 for cell in header):
         return "its first line must name the columns"
     return did_you_mean(name, header)

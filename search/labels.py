@@ -86,9 +86,7 @@ def _name(table: Table, row: int, cell: Any) -> str | None:
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return None
     if isinstance(cell, list | dict | bytes):
-        raise BadInput(
-            f"the label in {table.place(row)} is {_kind(cell)}", hint="one label a row, text or number"
-        )
+        raise BadInput(f"the label in {table.place(row)} is {_kind(cell)}", hint="one label a row, text or number")
     text = str(cell).strip()
     return text.split(".")[0] if re.fullmatch(r"-?\d+\.0+", text) else text
 
@@ -105,9 +103,7 @@ def _ids(task: Task, table: Table, cells: Sequence[str]) -> list[Label]:
     ids: list[Label] = []
     for row, name in enumerate(cells):
         if name not in known:
-            raise BadInput(
-                f"{table.place(row)} has the unknown label {name!r}", hint=did_you_mean(name, labels)
-            )
+            raise BadInput(f"{table.place(row)} has the unknown label {name!r}", hint=did_you_mean(name, labels))
         ids.append(known[name])
     return ids
 
@@ -133,8 +129,7 @@ def _check_classes(task: Task, train: Table, ids: Sequence[Label]) -> None:
     if len(counts) == 1:
         only = labels[int(ids[0])]
         raise BadInput(
-            f"label column {task.label_column!r} of {train.source} has one class only: "
-            f"{only!r} in all {len(ids)} rows",
+            f"label column {task.label_column!r} of {train.source} has one class only: {only!r} in all {len(ids)} rows",
             hint="a classifier needs two classes or more",
         )
     if len(ids) <= max(len(counts), len(labels) - 1):
@@ -144,9 +139,7 @@ def _check_classes(task: Task, train: Table, ids: Sequence[Label]) -> None:
         )
 
 
-def _check_held_out(
-    task: Task, table: Table | None, ids: Sequence[Label], train_ids: Sequence[Label]
-) -> None:
+def _check_held_out(task: Task, table: Table | None, ids: Sequence[Label], train_ids: Sequence[Label]) -> None:
     """Refuse a validation label that no training row has: it could only ever be wrong."""
     labels, seen = task.labels or (), set(train_ids)
     for row, number in enumerate(ids):

@@ -146,9 +146,7 @@ def _evaluate(task: Task, output: EvalPrediction) -> dict[str, float]:
     if np.isnan(logits).any():
         return dict.fromkeys(task.metrics, float("nan"))
     predictions = predicted(task, logits)
-    return task_metric(task).compute(
-        predictions=predictions, references=np.asarray(output.label_ids).reshape(-1)
-    )
+    return task_metric(task).compute(predictions=predictions, references=np.asarray(output.label_ids).reshape(-1))
 
 
 def first_logits(output: Any) -> np.ndarray:

@@ -8,7 +8,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..spaces.errors import BadInput
+from ..spaces.errors import BadInput, HpsearchError
+from .failures import ends_search
 
 
 @dataclass(frozen=True)
@@ -44,24 +45,42 @@ class StudyPaths:
         shutil.rmtree(self.trial(number), ignore_errors=True)
 
 
+#: Where studies keep their folders unless told otherwise, in the current folder.
+DEFAULT_OUTPUT = Path("hpsearch-output")
+ANOTHER_FOLDER = "give another folder with --output-dir"
 #: Name of the folder inside a trial's folder that its checkpoints go to, see `StudyPaths.checkpoint`.
 KEPT = "kept"
 
 
-def writable_folder(path: Path) -> Path:
-    """Make `path` and return it absolute. Raises `BadInput` if it is a file or cannot be written to."""
+def check_folder(path: Path) -> Path:
+    """Return `path` absolute; nothing is made. Raises `BadInput` if it is a file or cannot be written to."""
     path = path.expanduser().absolute()
-    hint = "give another folder with --output-dir"
-    for part in (path, *path.parents):
-        if part.exists() and not part.is_dir():
-            raise BadInput(f"{str(part)!r} is a file, not a folder", hint=hint)
+    try:
+        there = next(part for part in (path, *path.parents) if part.exists())
+        if not there.is_dir():
+            raise BadInput(f"{str(there)!r} is a file, not a folder", hint=ANOTHER_FOLDER)
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except (OSError, ValueError) as error:  # a name with a NUL in it is a ValueError
+        raise unwritable(path, error) from None
+    return path
+
+
+def writable_folder(path: Path) -> Path:
+    """Make `path` and return it absolute. Raises `BadInput` as `check_folder` does."""
+    path = check_folder(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        raise BadInput(f"cannot write to the folder {str(path)!r}: {error.strerror}", hint=hint) from None
+    except (OSError, ValueError) as error:
+        raise unwritable(path, error) from None
     return path
+
+
+def unwritable(path: Path, error: Exception) -> HpsearchError:
+    """Return the error for a folder that refused, which is not the user's mistake where the disk is full."""
+    return ends_search(error) or BadInput(
+        f"cannot write to the folder {str(path)!r}: {getattr(error, 'strerror', None) or error}", hint=ANOTHER_FOLDER
+    )
 
 
 def put_in_place(part: Path, target: Path) -> None:

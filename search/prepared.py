@@ -46,9 +46,7 @@ class Prepared:
     task: Task
     train: datasets.Dataset  #: what trials learn from
     selection: datasets.Dataset  #: what trials are scored on; cut from the training part
-    report: (
-        datasets.Dataset
-    )  #: what only a winner is scored on: the validation part, or cut from the training part
+    report: datasets.Dataset  #: what only a winner is scored on: the validation part, or cut from the training part
     full_train: datasets.Dataset  #: train and selection, in their first order: what a retraining learns from
 
 
@@ -96,9 +94,7 @@ def _tokenizer_settings(tokenizer: Any) -> dict[str, Any]:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     # Padding and truncation are set anew by each call, and are no part of a tokenizer.
     rules = (
-        {k: v for k, v in json.loads(backend.to_str()).items() if k not in ("padding", "truncation")}
-        if backend
-        else {}
+        {k: v for k, v in json.loads(backend.to_str()).items() if k not in ("padding", "truncation")} if backend else {}
     )
     return {
         "class": type(tokenizer).__name__,
@@ -203,9 +199,7 @@ def _fill_empty(encoded: dict[str, list[list[int]]], tokenizer: Any) -> None:
             column[row] = [values.get(name, 0)]
 
 
-def subset_indices(
-    labels: Sequence[Any] | int, fraction: float, seed: int, *, regression: bool = False
-) -> list[int]:
+def subset_indices(labels: Sequence[Any] | int, fraction: float, seed: int, *, regression: bool = False) -> list[int]:
     """Return the sorted rows of a subset of `fraction` of the rows: nested, stratified, seeded.
 
     Rows are ranked once for a seed and a subset is the beginning of that ranking, so a smaller one lies
@@ -254,9 +248,7 @@ def check_subset(labels: Sequence[Any] | None, rows: int, fraction: float, batch
     if fraction >= 1:
         return
     if count < batch:
-        raise BadInput(
-            f"{subset}, fewer than a batch of {batch}", hint=f"at least --subset {_share(batch, rows)}"
-        )
+        raise BadInput(f"{subset}, fewer than a batch of {batch}", hint=f"at least --subset {_share(batch, rows)}")
     classes = len({label for label in labels or () if not isinstance(label, float)})
     if count < 2 * classes:
         raise BadInput(

@@ -253,7 +253,7 @@ def check_schedule(args: TrainingArguments, fraction: float) -> None:
 def check_subset_of(dataset: Any, plan: Plan, *, batch: int) -> None:
     """Raise `BadInput` for a subset with fewer rows than the largest batch, or than two a class."""
     searched = plan.space.parameters.get("per_device_train_batch_size")
-    largest = max(getattr(searched, "choices", None) or [getattr(searched, "high", batch)])
+    largest = batch if searched is None else max(searched.ends)
     check_subset(labels_of(dataset), len(dataset), plan.fraction, largest)
 
 

@@ -101,9 +101,7 @@ def _generated(task: Task) -> Parts:
 
 
 def _made(task: Task, part: str, rows: Sequence[dict[str, str]]) -> Table:
-    columns: dict[str, list[Any]] = {
-        column.name: [row[column.name] for row in rows] for column in task.columns
-    }
+    columns: dict[str, list[Any]] = {column.name: [row[column.name] for row in rows] for column in task.columns}
     return Table(source=f"{task.name} {part}", columns=columns, lines=range(1, len(rows) + 1), unit="row")
 
 
@@ -199,9 +197,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _split(
-    task: Task, source: str, data: Any, splits: Sequence[str], validation: str = "validation"
-) -> Parts:
+def _split(task: Task, source: str, data: Any, splits: Sequence[str], validation: str = "validation") -> Parts:
     """Return the first of `splits` that a data set has, and its validation split if it has one."""
     if not isinstance(data, dict):
         return _table(task, source, data), None
@@ -230,17 +226,13 @@ def _table(task: Task, source: str, data: Dataset) -> Table:
 
 
 def _columns(task: Task, table: Table, labels: Sequence[Label]) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = dict(
-        text_columns(table, [Column(name=name) for name in task.text_columns])
-    )
+    columns: dict[str, list[Any]] = dict(text_columns(table, [Column(name=name) for name in task.text_columns]))
     return columns | {"label": list(labels)}
 
 
 def text_columns(table: Table, columns: Sequence[Column]) -> dict[str, list[str]]:
     """Return the text columns of a table as `text_a` and `text_b`. Raises `BadInput` for what is no text."""
-    return {
-        key: _texts(table, column.name) for key, column in zip(("text_a", "text_b"), columns, strict=False)
-    }
+    return {key: _texts(table, column.name) for key, column in zip(("text_a", "text_b"), columns, strict=False)}
 
 
 def _texts(table: Table, column: str) -> list[str]:
@@ -255,9 +247,7 @@ def _text(table: Table, row: int, column: str, cell: Any) -> str:
     if isinstance(cell, str):
         if cell.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in cell):
             return cell
-        raise BadInput(
-            f"{table.place(row)}: column {column!r} holds half a surrogate pair, which is no character"
-        )
+        raise BadInput(f"{table.place(row)}: column {column!r} holds half a surrogate pair, which is no character")
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return ""
     if isinstance(cell, list | dict | bytes):
@@ -271,7 +261,6 @@ def _fingerprint(task: Task, *parts: dict[str, list[Any]] | None) -> str:
     for part in parts:
         for name, values in (part or {}).items():
             digest.update(json.dumps([name, values]).encode())
-        digest.update(b"\n")
     return digest.hexdigest()[:32]
 
 

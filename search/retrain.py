@@ -21,6 +21,7 @@ from .loop import ShareCallback
 from .paths import put_in_place, writable_folder
 from .problem import MAX_LENGTH
 from .study_run import StudyRun
+from .talk import as_typed
 from .trial_trainer import accelerate_state_kept, fresh_callbacks, rebuild, twin_of
 
 #: The file in a model folder that says where the model comes from.
@@ -36,7 +37,7 @@ def retrain(run: StudyRun, trial: Trial, folder: Path | None = None) -> Model:
     if trial.config is None or trial.state is TrialState.FAILED:
         raise BadInput(
             f"trial {trial.number} of {run.study.name!r} has no result to retrain ({trial.state.value})",
-            hint=f"`hpsearch trials {run.study.name}` shows which have",
+            hint=f"`hpsearch trials {as_typed(run.study.name)}` shows which have",
         )
     target = (folder or run.paths.model(trial.number)).expanduser().absolute()
     done = existing_model(run, trial, target)
@@ -162,6 +163,6 @@ def winner(run: StudyRun) -> Trial:
     if best is None:
         raise HpsearchError(
             f"no trial of {run.study.name!r} is complete, so there is nothing to retrain",
-            hint=f"`hpsearch trials {run.study.name}` shows why",
+            hint=f"`hpsearch trials {as_typed(run.study.name)}` shows why",
         )
     return best

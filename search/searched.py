@@ -11,7 +11,15 @@ from ..spaces.loading import load_space
 from ..spaces.space import Space
 from ..studies.records import Model, Trial
 from ..studies.store import StudyStore
-from .checks import check_fraction, check_max_failures, check_score, check_seed, check_timeout, check_trials
+from .checks import (
+    check_fraction,
+    check_max_failures,
+    check_places,
+    check_score,
+    check_seed,
+    check_timeout,
+    check_trials,
+)
 from .loop import Plan
 from .options import DEFAULT_STORE
 from .paths import StudyPaths
@@ -113,6 +121,8 @@ def search_trainer(
     check_trials(trials)
     check_timeout(timeout)
     check_max_failures(max_failures)
+    folder = None if output_dir is None else Path(output_dir)
+    check_places(store, study, fork=fork, output_dir=folder)
     objective, direction = key_and_direction(objective, direction)
     problem: Problem = trainer_problem(trainer, plan, objective=objective, direction=direction)
     check_objective_is_returned(trainer, objective)
@@ -122,7 +132,7 @@ def search_trainer(
         problem,
         name=study,
         trials=trials,
-        output_dir=None if output_dir is None else Path(output_dir),
+        output_dir=folder,
         fork=fork,
     )
     with view_for(quiet=quiet) as view:

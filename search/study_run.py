@@ -17,7 +17,7 @@ from ..studies.optuna_study import open_optuna_study
 from ..studies.records import Study, Trial
 from ..studies.store import StudyStore
 from .loop import SearchLoop
-from .paths import StudyPaths, writable_folder
+from .paths import DEFAULT_OUTPUT, StudyPaths, writable_folder
 from .problem import Problem
 from .quiet import chatter_to
 from .view import View
@@ -131,7 +131,7 @@ def _open_or_make(
     study = _find(store, name)
     if study is None:
         uid = new_uid()
-        folder = writable_folder(output_dir or Path(DEFAULT_OUTPUT)) / folder_name(name, uid)
+        folder = writable_folder(output_dir or DEFAULT_OUTPUT) / folder_name(name, uid)
         return store.create_study(
             name=name,
             spec={"identity": problem.identity, "notes": problem.notes},
@@ -157,7 +157,3 @@ def _find(store: StudyStore, name: str) -> Study | None:
         return store.study(name)
     except StudyNotFound:
         return None
-
-
-#: Where studies keep their folders unless told otherwise, in the current folder.
-DEFAULT_OUTPUT = "hpsearch-output"

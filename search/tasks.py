@@ -192,9 +192,7 @@ _ENTAILED = Submission(format="glue", labels=("entailment", "not_entailment"))
 _PARAPHRASES = (("sentence1", ("#1 String",)), ("sentence2", ("#2 String",)), ("label", ("Quality",)))
 
 _BUILT_IN = (
-    _classification(
-        "demo", "sentence", "unacceptable acceptable", "accuracy f1 matthews_correlation", generated=True
-    ),
+    _classification("demo", "sentence", "unacceptable acceptable", "accuracy f1 matthews_correlation", generated=True),
     _classification(
         "cola",
         "sentence",
@@ -301,9 +299,7 @@ def custom_task(text_columns: Sequence[str], label_column: str, *, name: str = "
         )
     columns = (*texts, label_column)
     if "" in columns or len(set(columns)) < len(columns):
-        raise BadInput(
-            f"text columns {', '.join(texts)!r} and label column {label_column!r} must have different names"
-        )
+        raise BadInput(f"text columns {', '.join(texts)!r} and label column {label_column!r} must have different names")
     return Task(
         name=name,
         text_columns=texts,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -10,11 +9,12 @@ from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from ..studies.records import Study, Trial, TrialState
+from .talk import printable, tell
 
 
 class View:
@@ -52,7 +52,7 @@ class PlainView(View):
     """One line for each event: for log files and pipes."""
 
     def __init__(self, write: Callable[[str], Any] | None = None) -> None:
-        self.write = write or (lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201 - it is the view
+        self.write = write or tell
 
     def say(self, text: str) -> None:
         """Write the line."""
@@ -96,7 +96,7 @@ class LiveView(View):
 
     def say(self, text: str) -> None:
         """Print above the moving line."""
-        self.console.print(escape(text))
+        self.console.print(Text(printable(text)))
 
     def search_started(self, study: Study, finished: int) -> None:
         """Start the clock."""
@@ -135,10 +135,10 @@ class LiveView(View):
         left = self.seconds_left()
         grid = Table.grid(padding=(0, 1))
         grid.add_row(
-            escape(self.current),
+            Text(printable(self.current)),
             ProgressBar(total=1.0, completed=self.share, width=24),
             f"{self.finished}/{self.total}" if self.total else "",
-            escape(best_line(self.best)),
+            Text(best_line(self.best)),
             f"{duration(left)} left" if left is not None else "",
         )
         return Group(grid)

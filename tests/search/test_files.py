@@ -14,9 +14,7 @@ from hpsearch.search.tasks import TASKS, Column
 from hpsearch.spaces.errors import BadInput
 
 DATA = Path(os.environ.get("HPSEARCH_DATA", "")).resolve()
-real_data = pytest.mark.skipif(
-    "HPSEARCH_DATA" not in os.environ, reason="HPSEARCH_DATA names no folder of real data"
-)
+real_data = pytest.mark.skipif("HPSEARCH_DATA" not in os.environ, reason="HPSEARCH_DATA names no folder of real data")
 TEXT, LABEL = Column(name="text"), Column(name="label")
 #: The task whose columns a file has, its rows as the data's README counts them, and whether it is labelled.
 GLUE = {
@@ -175,9 +173,7 @@ def test_a_column_may_have_another_name(tmp_path):
     assert {"text": ["a"]} == table.columns
 
 
-@pytest.mark.parametrize(
-    "text", ["s\t1\t\tone\ns\t0\t*\ttwo", "x\tlabel\tm\ttext\ns\t1\t\tone\ns\t0\t*\ttwo\n"]
-)
+@pytest.mark.parametrize("text", ["s\t1\t\tone\ns\t0\t*\ttwo", "x\tlabel\tm\ttext\ns\t1\t\tone\ns\t0\t*\ttwo\n"])
 def test_a_header_may_be_missing_where_the_task_says_so(tmp_path, text):
     """CoLA's train and dev have none, its test has; the first row tells."""
     path = tmp_path / "a.tsv"
@@ -230,9 +226,7 @@ def test_an_empty_file_is_refused(tmp_path, name, text):
     assert "is empty" in str(refusal(tmp_path / name, text))
 
 
-@pytest.mark.parametrize(
-    ("name", "text"), [("a.csv", "text,label\n"), ("a.tsv", "text\tlabel"), ("a.json", "[]")]
-)
+@pytest.mark.parametrize(("name", "text"), [("a.csv", "text,label\n"), ("a.tsv", "text\tlabel"), ("a.json", "[]")])
 def test_a_file_without_rows_is_refused(tmp_path, name, text):
     """A header is not data."""
     assert "has no rows" in str(refusal(tmp_path / name, text))
@@ -259,9 +253,7 @@ def test_a_row_with_too_few_columns_names_its_line(tmp_path, name, text, line):
     assert f"line {line} has too few columns: 1 where the header has 2" in str(refusal(tmp_path / name, text))
 
 
-@pytest.mark.parametrize(
-    ("name", "text"), [("a.csv", "text,label\nwell, yes,1"), ("a.tsv", "text\tlabel\nx\ty\t1")]
-)
+@pytest.mark.parametrize(("name", "text"), [("a.csv", "text,label\nwell, yes,1"), ("a.tsv", "text\tlabel\nx\ty\t1")])
 def test_a_row_with_too_many_columns_names_its_line(tmp_path, name, text):
     """An unquoted comma moves every column after it, so the row is not guessed at."""
     assert "line 2 has too many columns: 3 where the header has 2" in str(refusal(tmp_path / name, text))
@@ -269,9 +261,7 @@ def test_a_row_with_too_many_columns_names_its_line(tmp_path, name, text):
 
 def test_a_quote_that_is_never_closed_names_its_line(tmp_path):
     """A CSV cut off inside a cell is refused; it would swallow the rest of the file."""
-    assert "quote opened in line 3 is never closed" in str(
-        refusal(tmp_path / "a.csv", 'text,label\na,1\n"b\nc,2\n')
-    )
+    assert "quote opened in line 3 is never closed" in str(refusal(tmp_path / "a.csv", 'text,label\na,1\n"b\nc,2\n'))
 
 
 def test_text_after_a_quoted_cell_names_its_line(tmp_path):
@@ -317,9 +307,7 @@ def test_half_a_parquet_file_is_refused(tmp_path, keep):
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.parquet"])
-@pytest.mark.parametrize(
-    "content", [gzip.compress(b"text,label\n"), bytes(range(256)) * 4, b"PK\x03\x04 zip"]
-)
+@pytest.mark.parametrize("content", [gzip.compress(b"text,label\n"), bytes(range(256)) * 4, b"PK\x03\x04 zip"])
 def test_a_binary_file_is_refused(tmp_path, name, content):
     """An archive or a picture under a text file's name, or anything under Parquet's."""
     assert any(word in str(refusal(tmp_path / name, content)) for word in ("binary", "no readable Parquet"))

@@ -147,9 +147,7 @@ def test_one_output_is_a_number():
         label_ids=np.array([1, 2, 4], dtype=np.float32),
     )
 
-    assert {"pearson": pytest.approx(1.0), "spearmanr": pytest.approx(1.0)} == compute_metrics(TASKS["stsb"])(
-        output
-    )
+    assert {"pearson": pytest.approx(1.0), "spearmanr": pytest.approx(1.0)} == compute_metrics(TASKS["stsb"])(output)
 
 
 @pytest.mark.parametrize("task", [BINARY, MANY, NUMBERS, TASKS["cola"]])
@@ -184,9 +182,7 @@ def test_metrics_need_no_hub_and_leave_no_file(run_python, tmp_path: Path):
         "print(compute_metrics(TASKS['mrpc'])(output))"
     )
 
-    done = run_python(
-        program, env={"HF_HUB_OFFLINE": "1", "HF_METRICS_CACHE": str(blocked / "metrics")}, cwd=tmp_path
-    )
+    done = run_python(program, env={"HF_HUB_OFFLINE": "1", "HF_METRICS_CACHE": str(blocked / "metrics")}, cwd=tmp_path)
 
     assert "{'accuracy': 1.0, 'f1': 1.0}" == done.stdout.strip()
     assert ["blocked"] == [path.name for path in tmp_path.iterdir()]
@@ -205,7 +201,4 @@ def test_metrics_leave_the_random_numbers_alone():
 
 def test_the_module_does_not_load_torch(run_python):
     """Only making a metric loads `evaluate`, which loads torch."""
-    assert (
-        "False"
-        == run_python("import sys, hpsearch.search.metrics; print('torch' in sys.modules)").stdout.strip()
-    )
+    assert "False" == run_python("import sys, hpsearch.search.metrics; print('torch' in sys.modules)").stdout.strip()

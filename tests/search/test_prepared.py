@@ -32,9 +32,7 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 
 def tokenizer(*, words: list[str] = WORDS, special: bool = True) -> PreTrainedTokenizerFast:
     """A word tokenizer, with BERT's special tokens around a text or, as GPT-2's, without."""
-    inner = Tokenizer(
-        models.WordLevel({w: n for n, w in enumerate([*SPECIAL, *words])}, unk_token=SPECIAL[1])
-    )
+    inner = Tokenizer(models.WordLevel({w: n for n, w in enumerate([*SPECIAL, *words])}, unk_token=SPECIAL[1]))
     inner.pre_tokenizer = pre_tokenizers.Whitespace()
     if special:
         inner.post_processor = processors.TemplateProcessing(
@@ -55,9 +53,7 @@ def rows(labels: list[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def load(
-    folder: Path, labels: list[Any], validation: list[Any] | None = None, *, pair: bool = False
-) -> RawData:
+def load(folder: Path, labels: list[Any], validation: list[Any] | None = None, *, pair: bool = False) -> RawData:
     """Load a custom task with these labels from files."""
     files = {"train": labels, "validation": validation}
     for name, values in files.items():
@@ -147,9 +143,7 @@ def test_cuts_have_a_largest_size(tmp_path):
     assert (2000, 1000) == (len(parts["report"]), len(parts["selection"]))
 
 
-@given(
-    st.lists(st.sampled_from("abcde"), min_size=12, max_size=60).filter(lambda labels: len(set(labels)) > 1)
-)
+@given(st.lists(st.sampled_from("abcde"), min_size=12, max_size=60).filter(lambda labels: len(set(labels)) > 1))
 @settings(max_examples=30, deadline=None)
 def test_any_classes_are_split_without_loss(tmp_path_factory, labels):
     """However rare some classes are, no row is lost or doubled, and every class stays in train."""
@@ -227,10 +221,7 @@ def test_a_row_of_no_tokens_gets_one(tmp_path):
 
 def test_numbers_to_predict_are_single_precision(tmp_path):
     """Labels of a regression come as the models' own type, classes as whole numbers."""
-    assert (
-        "float32"
-        == prepared(tmp_path, load(tmp_path, [n / 4 for n in range(60)])).train.features["labels"].dtype
-    )
+    assert "float32" == prepared(tmp_path, load(tmp_path, [n / 4 for n in range(60)])).train.features["labels"].dtype
     assert "int64" == prepared(tmp_path, load(tmp_path, ["no", "yes"] * 20)).train.features["labels"].dtype
 
 
@@ -354,9 +345,7 @@ def test_subsets_are_nested_and_of_the_asked_size(labels, one, other, seed):
     assert [max(1, round(share * len(labels))) for share in sorted((one, other))] == [len(small), len(large)]
 
 
-@given(
-    st.tuples(*[st.integers(20, 400)] * 3), st.sampled_from([1 / 9, 0.1, 1 / 3, 0.5]), st.integers(0, 1000)
-)
+@given(st.tuples(*[st.integers(20, 400)] * 3), st.sampled_from([1 / 9, 0.1, 1 / 3, 0.5]), st.integers(0, 1000))
 @settings(max_examples=60, deadline=None)
 def test_subsets_are_stratified(sizes, fraction, seed):
     """Each class has its share of the subset, within two rows."""
@@ -392,16 +381,13 @@ def test_rows_without_labels_have_nested_random_subsets():
 @pytest.mark.parametrize("labels", [["a", "b"] * 20, 40, [n / 3 for n in range(40)]])
 def test_the_whole_set_is_a_subset_of_itself(labels):
     """A fraction of 1 is every row in its order."""
-    assert list(range(40)) == subset_indices(
-        labels, 1.0, 0, regression=isinstance(labels, list) and labels[0] == 0.0
-    )
+    assert list(range(40)) == subset_indices(labels, 1.0, 0, regression=isinstance(labels, list) and labels[0] == 0.0)
 
 
 def test_subsets_are_the_same_in_every_process_and_release(run_python):
     """E4: the rows depend on nothing but labels, fraction and seed; these were written down once."""
     program = (
-        "from hpsearch.search.prepared import subset_indices as of\n"
-        "print(of(list('aab') * 10, 0.3, 7), of(30, 0.2, 7))"
+        "from hpsearch.search.prepared import subset_indices as of\nprint(of(list('aab') * 10, 0.3, 7), of(30, 0.2, 7))"
     )
     outputs = {run_python(program, env={"PYTHONHASHSEED": seed}).stdout.strip() for seed in ("1", "2")}
 

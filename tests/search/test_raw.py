@@ -15,9 +15,7 @@ from hpsearch.search.tasks import TASKS, custom_task
 from hpsearch.spaces.errors import BadInput
 
 DATA = Path(os.environ.get("HPSEARCH_DATA", "")).resolve()
-real_data = pytest.mark.skipif(
-    "HPSEARCH_DATA" not in os.environ, reason="HPSEARCH_DATA names no folder of real data"
-)
+real_data = pytest.mark.skipif("HPSEARCH_DATA" not in os.environ, reason="HPSEARCH_DATA names no folder of real data")
 CUSTOM = custom_task(["text"], "label")
 ROWS = [("a", "no"), ("b", "yes"), ("c", "no"), ("d", "yes")]
 
@@ -28,17 +26,13 @@ def write(path: Path, rows: list[tuple[Any, Any]]) -> Path:
     return path
 
 
-def load(
-    folder: Path, rows: list[tuple[Any, Any]], validation: list[tuple[Any, Any]] | None = None
-) -> RawData:
+def load(folder: Path, rows: list[tuple[Any, Any]], validation: list[tuple[Any, Any]] | None = None) -> RawData:
     """Load a custom task from files written for it."""
     held_out = validation and write(folder / "validation.jsonl", validation)
     return load_task(CUSTOM, train_file=write(folder / "train.jsonl", rows), validation_file=held_out)
 
 
-def refusal(
-    folder: Path, rows: list[tuple[Any, Any]], validation: list[tuple[Any, Any]] | None = None
-) -> str:
+def refusal(folder: Path, rows: list[tuple[Any, Any]], validation: list[tuple[Any, Any]] | None = None) -> str:
     """Return why rows are refused, with the hint."""
     with pytest.raises(BadInput) as refused:
         load(folder, rows, validation)
@@ -116,9 +110,7 @@ def test_a_real_task_learns_from_another_file_of_its_layout():
 @real_data
 def test_a_real_csv_is_a_task():
     """Tweets with an often empty keyword as second text."""
-    raw = load_task(
-        custom_task(["text", "keyword"], "target"), train_file=DATA / "nlp-getting-started/train.csv"
-    )
+    raw = load_task(custom_task(["text", "keyword"], "target"), train_file=DATA / "nlp-getting-started/train.csv")
 
     assert (("0", "1"), 7613, 61) == (raw.task.labels, len(raw.train), raw.train["text_b"][:].count(""))
     assert "without a validation part" in raw.notes[0]
@@ -169,9 +161,7 @@ def test_the_demo_needs_no_file():
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.json", "a.jsonl", "a.parquet", "saved"])
 def test_every_format_gives_the_same_fingerprint(tmp_path, name):
     """The fingerprint depends on texts and labels, not on path, format or order of columns."""
-    data = datasets.Dataset.from_dict(
-        {"id": [1, 2, 3, 4], "label": [1, 0, 1, 0], "text": ["a", "b", "c", "d"]}
-    )
+    data = datasets.Dataset.from_dict({"id": [1, 2, 3, 4], "label": [1, 0, 1, 0], "text": ["a", "b", "c", "d"]})
     frame, path = data.to_pandas(), tmp_path / name
     {
         "": lambda: data.save_to_disk(path),
@@ -209,9 +199,7 @@ def test_the_fingerprint_knows_the_validation_part(tmp_path):
 
 def test_a_saved_data_set_brings_its_validation_part_and_class_names(tmp_path):
     """Class ids become their names in their order, and -1 would be an empty cell."""
-    kinds = datasets.Features(
-        {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["pos", "neg"])}
-    )
+    kinds = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["pos", "neg"])})
     rows = datasets.Dataset.from_dict({"text": ["a", "b", "c", "d"], "label": [0, 1, 1, 0]}, features=kinds)
     datasets.DatasetDict({"train": rows, "validation": rows}).save_to_disk(tmp_path / "saved")
 
@@ -240,9 +228,7 @@ def test_a_saved_data_set_without_a_training_split_lists_its_splits(tmp_path):
 def test_offline_a_hub_name_says_how_to_do_without(run_python, tmp_path, name):
     """No network and a hub name: one sentence, and the two options that need no hub."""
     call = (
-        f"load_task(TASKS['{name}'])"
-        if name in TASKS
-        else f"load_task(custom_task(['a'], 'b'), train_file='{name}')"
+        f"load_task(TASKS['{name}'])" if name in TASKS else f"load_task(custom_task(['a'], 'b'), train_file='{name}')"
     )
     program = (
         "from hpsearch.search.raw import *; from hpsearch.search.tasks import *\n"

@@ -14,9 +14,7 @@ from hpsearch.search.tasks import TASKS, custom_task
 from hpsearch.spaces.errors import BadInput
 
 DATA = Path(os.environ.get("HPSEARCH_DATA", "")).resolve()
-real_data = pytest.mark.skipif(
-    "HPSEARCH_DATA" not in os.environ, reason="HPSEARCH_DATA names no folder of real data"
-)
+real_data = pytest.mark.skipif("HPSEARCH_DATA" not in os.environ, reason="HPSEARCH_DATA names no folder of real data")
 CUSTOM = custom_task(["text"], "label").with_labels(("no", "yes"))
 NUMBERS = custom_task(["text"], "label").with_labels(())
 
@@ -139,9 +137,7 @@ def test_clue_gets_json_lines(tmp_path):
     """AFQMC wants one object a line, ids as numbers and labels as text."""
     write_predictions(TASKS["afqmc"], [0, 1], [1, 0], tmp_path / "afqmc_predict.json")
 
-    assert (
-        '{"id": 0, "label": "1"}\n{"id": 1, "label": "0"}\n' == (tmp_path / "afqmc_predict.json").read_text()
-    )
+    assert '{"id": 0, "label": "1"}\n{"id": 1, "label": "0"}\n' == (tmp_path / "afqmc_predict.json").read_text()
 
 
 def test_other_files_get_label_names_and_scores(tmp_path):
@@ -184,9 +180,7 @@ def test_labels_with_separators_are_quoted(tmp_path):
 def test_lengths_that_differ_are_a_mistake(tmp_path, scores):
     """Nothing is written when there are not as many predictions as rows."""
     with pytest.raises(ValueError, match="zip"):
-        write_predictions(
-            CUSTOM, [0, 1], [1] if scores is None else [1, 0], tmp_path / "out.tsv", scores=scores
-        )
+        write_predictions(CUSTOM, [0, 1], [1] if scores is None else [1, 0], tmp_path / "out.tsv", scores=scores)
 
     assert [] == list(tmp_path.iterdir())
 
@@ -218,8 +212,9 @@ def test_a_full_disk_leaves_the_old_file(tmp_path):
 
 
 def test_a_new_file_is_as_readable_as_any_other(tmp_path):
-    """A temporary file is private; what is put in place follows the user's mask."""
+    """A temporary file is private and gone; what is put in its place follows the user's mask."""
     (tmp_path / "other").write_text("")
     path = write_predictions(CUSTOM, [0], [1], tmp_path / "out.tsv")
 
     assert (tmp_path / "other").stat().st_mode == path.stat().st_mode
+    assert ["other", "out.tsv"] == sorted(child.name for child in tmp_path.iterdir())

@@ -50,9 +50,7 @@ def test_a_task_survives_json(name):
     assert task == Task.from_dict(json.loads(json.dumps(task.to_dict())))
 
 
-@pytest.mark.parametrize(
-    "values", [{}, {"name": "x"}, {**TASKS["cola"].to_dict(), "hub": 3}, {"colour": "red"}]
-)
+@pytest.mark.parametrize("values", [{}, {"name": "x"}, {**TASKS["cola"].to_dict(), "hub": 3}, {"colour": "red"}])
 def test_what_is_no_task_is_refused(values):
     """A damaged record of a task is bad input, not a traceback."""
     with pytest.raises(BadInput, match="no task"):
@@ -178,6 +176,4 @@ def test_every_metric_may_be_asked_for_before_the_labels_are_known():
     """A custom task cannot know yet whether it predicts classes or numbers."""
     task = custom_task(["text"], "target")
 
-    assert ["eval_f1", "eval_pearson", "eval_mse"] == [
-        check_objective(task, m)[0] for m in ("f1", "pearson", "mse")
-    ]
+    assert ["eval_f1", "eval_pearson", "eval_mse"] == [check_objective(task, m)[0] for m in ("f1", "pearson", "mse")]

@@ -1,0 +1,25 @@
+"""What is said to a person, on stderr: no control character in it, whoever the words come from.
+
+Names, paths and labels come from data, and may hold terminal escapes. How a command that failed says so is `complaint`.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+
+
+def printable(text: str) -> str:
+    """Return `text` with a replacement character for each that would steer the terminal rather than be shown."""
+    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def tell(text: str) -> None:
+    """Write a line to stderr at once."""
+    sys.stderr.write(f"{printable(text)}\n")
+    sys.stderr.flush()
+
+
+def as_typed(name: str) -> str:
+    """Return a study's name as a shell wants it at the end of a command, ready to be copied."""
+    return f"-- {shlex.quote(name)}" if name.startswith("-") else shlex.quote(name)
