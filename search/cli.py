@@ -20,6 +20,7 @@ from .complaint import complain, in_our_words, is_help
 from .errors import Interrupted
 from .options import DEFAULT_STORE, STORE_ENV, STORE_HELP, RunOptions, as_signature, resolve
 
+
 class Commands(typer.core.TyperGroup):
     """The commands, with an end of ours where typer's would be silent or an error."""
 

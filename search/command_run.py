@@ -171,7 +171,8 @@ def model_folder(store_url: str, model: str) -> Path:
     store = StudyStore.open(store_url)
     models = store.models(store.study(model).study_id)
     if not models:
-        raise BadInput(f"study {model!r} has no retrained model", hint=f"`hpsearch retrain {as_typed(model)}` makes one")
+        hint = f"`hpsearch retrain {as_typed(model)}` makes one"
+        raise BadInput(f"study {model!r} has no retrained model", hint=hint)
     return Path(models[-1].folder)
 
 
@@ -204,7 +205,9 @@ def space_of(options: RunOptions) -> Space:
 
 def study_name(options: RunOptions) -> str:
     """Return the study's name: as given, or task and model."""
-    return options.study or f"{task_of(options).name}-{model_of(options).short_name}"
+    if options.study is not None:
+        return options.study
+    return f"{task_of(options).name}-{model_of(options).short_name}"
 
 
 def model_of(options: RunOptions) -> ModelSource:
@@ -242,8 +245,8 @@ def problem_of(options: RunOptions, space: Space) -> Any:
     task = task_of(options)
     with chatter_away():
         from .loop import Plan
-        from .problem import task_problem
         from .raw import load_task
+        from .task_problem import task_problem
 
         raw = load_task(
             task,

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ WEIGHTS = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
+NO_HUB = "offline, use --model tiny or a folder that save_pretrained wrote; check the name otherwise"
 #: A `model.*` name of ours; all others are fields of the model's configuration.
 FREEZE = "freeze_encoder"
 
@@ -100,9 +102,7 @@ def tiny_tokenizer(texts: Iterator[str]) -> Any:
     )
 
 
-def load_config(
-    source: ModelSource, task: Task, tokenizer: Any, changes: Mapping[str, Any] | None = None
-) -> Any:
+def load_config(source: ModelSource, task: Task, tokenizer: Any, changes: Mapping[str, Any] | None = None) -> Any:
     """Return the model's configuration with the task's labels, the study's overrides and a trial's `changes`.
 
     Raises `BadInput` for a key the model's configuration does not have.
@@ -178,9 +178,7 @@ def frozen(model: Any) -> Any:
     """Freeze all of `model` but its head and return it. Raises `BadInput` if the two cannot be told apart."""
     encoder = getattr(model, model.base_model_prefix, None)
     if encoder is None or encoder is model:
-        raise BadInput(
-            f"{type(model).__name__} has no encoder apart from its head", hint="leave --freeze-encoder out"
-        )
+        raise BadInput(f"{type(model).__name__} has no encoder apart from its head", hint="leave --freeze-encoder out")
     for parameter in encoder.parameters():
         parameter.requires_grad = False
     return model
@@ -193,9 +191,7 @@ def check_model(source: ModelSource) -> None:
         return
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
-        raise BadInput(
-            f"the model folder {source.name!r} {what}", hint="--model takes a folder, a hub name, or tiny"
-        )
+        raise BadInput(f"the model folder {source.name!r} {what}", hint="--model takes a folder, a hub name, or tiny")
     if not (folder / "config.json").is_file():
         raise BadInput(f"the model folder {source.name!r} has no config.json")
     if not any((folder / name).is_file() for name in WEIGHTS):
@@ -254,5 +250,5 @@ def explained(name: str) -> Iterator[None]:
             raise BadInput(f"the model folder {name!r} cannot be read: {reason}") from error
         raise BadInput(
             f"the model {name!r} is no folder, not in the hub's cache, and cannot be fetched: {reason}",
-            hint="offline, use --model tiny or a folder that save_pretrained wrote; check the name otherwise",
+            hint=f"did you mean {TINY!r}?" if get_close_matches(name, [TINY]) else NO_HUB,
         ) from error

@@ -6,7 +6,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 #: Libraries that print through handlers of their own.
@@ -22,10 +22,22 @@ LIBRARIES = (
 )
 
 
+class LogFile(logging.FileHandler):
+    """A log whose loss ends nothing and prints nothing: on a full disk its lines are left out."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Leave the line out, where the standard handler would print a traceback to the screen."""
+
+    def close(self) -> None:
+        """Close the file, also where its last lines find no room."""
+        with suppress(OSError):
+            super().close()
+
+
 @contextmanager
 def chatter_to(log: Path, *, also_stderr: bool = False) -> Iterator[None]:
     """Send log records and warnings to the file `log` (and to stderr) and show no progress bars of libraries."""
-    handlers: list[logging.Handler] = [logging.FileHandler(log, encoding="utf-8", delay=True)]
+    handlers: list[logging.Handler] = [LogFile(log, encoding="utf-8", delay=True)]
     if also_stderr:
         handlers.append(logging.StreamHandler(sys.stderr))
     for handler in handlers:

@@ -6,7 +6,6 @@ What a trial learns from is `loop`; what the folder is used for is `predict`, or
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import time
 from pathlib import Path
@@ -15,13 +14,13 @@ from typing import Any
 from ..spaces.errors import BadInput, HpsearchError
 from ..studies.records import Model, Trial, TrialState
 from .configuration import Configuration
-from .errors import NonFiniteScore
 from .failures import ends_search
 from .loop import ShareCallback
 from .paths import put_in_place, writable_folder
 from .problem import MAX_LENGTH
 from .study_run import StudyRun
 from .talk import as_typed
+from .trial_run import finite_score
 from .trial_trainer import accelerate_state_kept, fresh_callbacks, rebuild, twin_of
 
 #: The file in a model folder that says where the model comes from.
@@ -50,11 +49,12 @@ def retrain(run: StudyRun, trial: Trial, folder: Path | None = None) -> Model:
     try:
         with run.quietly(), accelerate_state_kept():
             record = train_into(run, Configuration.from_dict(trial.config).at(fraction=1.0), trial, part)
+        shutil.rmtree(part / "work", ignore_errors=True)
+        put_in_place(part, target)
     except Exception as error:
         raise ends_search(error) or error from error
     finally:
-        shutil.rmtree(part / "work", ignore_errors=True)
-    put_in_place(part, target)
+        shutil.rmtree(part, ignore_errors=True)
     return run.store.add_model(
         study_id=run.study.study_id,
         trial_number=trial.number,
@@ -76,13 +76,31 @@ def existing_model(run: StudyRun, trial: Trial, target: Path) -> Model | None:
 
 def train_into(run: StudyRun, configuration: Configuration, trial: Trial, part: Path) -> dict[str, Any]:
     """Train, evaluate once, and write model, tokenizer and record to the folder `part`; return the record."""
-    problem = run.problem
-    splits = problem.source.splits(configuration.data)
+    splits = run.problem.source.splits(configuration.data)
     held_out = splits.selection if splits.report is None else splits.report
-    twin = twin_of(problem.trainer)
+    twin = full_twin(run, configuration, splits.full_train, held_out, part / "work")
+    began = time.perf_counter()
+    twin.train()
+    trained = time.perf_counter()
+    metrics = {name: float(value) for name, value in twin.evaluate().items() if isinstance(value, int | float)}
+    finite_score(metrics, run.problem.objective)
+    twin.save_model(str(part))
+    (part / "training_args.bin").unlink(missing_ok=True)  # a pickle; hpsearch.json says the same in text
+    seconds = {"train": trained - began, "evaluate": time.perf_counter() - trained}
+    record = model_record(run, configuration, trial, metrics, seconds) | {
+        "evaluated_on": "selection" if splits.report is None else "report",
+        "rows": {"train": len(splits.full_train), "evaluated": len(held_out)},
+    }
+    (part / CARD).write_text(json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+    return record
+
+
+def full_twin(run: StudyRun, configuration: Configuration, train: Any, held_out: Any, work: Path) -> Any:
+    """Return a twin of the study's Trainer for one training to the end, without evaluations on the way."""
+    twin = twin_of(run.problem.trainer)
     args = configuration.arguments(
-        problem.trainer.args,
-        output_dir=str(part / "work"),
+        run.problem.trainer.args,
+        output_dir=str(work),
         eval_strategy="no",
         save_strategy="no",
         logging_strategy="steps",
@@ -91,32 +109,9 @@ def train_into(run: StudyRun, configuration: Configuration, trial: Trial, part: 
         disable_tqdm=True,
         push_to_hub=False,
     )
-    rebuild(
-        twin,
-        args,
-        train=splits.full_train,
-        evaluation=held_out,
-        callbacks=[*fresh_callbacks(twin), ShareCallback(run.view)],
-        model=configuration.model,
-    )
-    began = time.perf_counter()
-    twin.train()
-    trained = time.perf_counter()
-    metrics = {
-        name: float(value) for name, value in twin.evaluate().items() if isinstance(value, int | float)
-    }
-    if not math.isfinite(metrics.get(problem.objective, math.nan)):
-        raise NonFiniteScore(f"after retraining, {problem.objective} is {metrics.get(problem.objective)}")
-    twin.save_model(str(part))
-    (part / "training_args.bin").unlink(missing_ok=True)  # a pickle; hpsearch.json says the same in text
-    seconds = {"train": trained - began, "evaluate": time.perf_counter() - trained}
-    record = model_record(run, configuration, trial, metrics, seconds)
-    record["evaluated_on"] = "selection" if splits.report is None else "report"
-    record["rows"] = {"train": len(splits.full_train), "evaluated": len(held_out)}
-    (part / CARD).write_text(
-        json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False), encoding="utf-8"
-    )
-    return record
+    callbacks = [*fresh_callbacks(twin), ShareCallback(run.view)]
+    rebuild(twin, args, train=train, evaluation=held_out, callbacks=callbacks, model=configuration.model)
+    return twin
 
 
 def model_record(

@@ -24,10 +24,10 @@ from .loop import Plan
 from .options import DEFAULT_STORE
 from .paths import StudyPaths
 from .probe import check_objective_is_returned
-from .problem import Problem, trainer_problem
 from .retrain import retrain, winner
 from .samplers import check_pruner, check_sampler
 from .study_run import StudyRun, open_study
+from .trainer_problem import trainer_problem
 from .view import view_for
 
 
@@ -124,7 +124,7 @@ def search_trainer(
     folder = None if output_dir is None else Path(output_dir)
     check_places(store, study, fork=fork, output_dir=folder)
     objective, direction = key_and_direction(objective, direction)
-    problem: Problem = trainer_problem(trainer, plan, objective=objective, direction=direction)
+    problem = trainer_problem(trainer, plan, objective=objective, direction=direction)
     check_objective_is_returned(trainer, objective)
     opened = StudyStore.open(store, create=True)
     record = open_study(

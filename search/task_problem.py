@@ -1,0 +1,149 @@
+"""The problem of a task and a model: data prepared for the model's tokenizer, and a Trainer for both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from transformers import Trainer, TrainingArguments
+
+from ..spaces import binding
+from .collator import TaskCollator
+from .loop import Plan
+from .metrics import compute_metrics
+from .models import ModelInit, ModelSource, load_tokenizer, model_fingerprint
+from .precision import precision_arguments, resolve_precision
+from .prepared import Prepared, prepare
+from .problem import MAX_LENGTH, Problem, check_subset_of, common_identity, rows_of
+from .raw import RawData
+from .splits import Splits
+from .tasks import Task, check_objective
+
+DATA_NAMES = ("max_length",)
+#: What a fine-tuning is started with where nobody says otherwise, and so what the baseline is made of: learning rate,
+#: epochs and batch size from the ranges of Devlin et al. 2019 (BERT, appendix A.3), weight decay and warm-up over a
+#: tenth of the steps from its pre-training set-up, which fine-tuning recipes kept (Mosbach et al. 2021).
+RECOMMENDED = {
+    "learning_rate": 5e-5,
+    "per_device_train_batch_size": 16,
+    "num_train_epochs": 3,
+    "weight_decay": 0.01,
+    "warmup_steps": 0.1,
+}
+class PreparedSource:
+    """Splits prepared for a tokenizer, once for each `data.max_length`, and memory-mapped."""
+
+    def __init__(self, raw: RawData, tokenizer: Any, *, seed: int, cache: Path) -> None:
+        self.raw, self.tokenizer, self.seed, self.cache = raw, tokenizer, seed, cache
+        self.opened: dict[int, Prepared] = {}
+
+    def prepared(self, max_length: int = MAX_LENGTH) -> Prepared:
+        """Return the data with at most `max_length` tokens an example."""
+        if max_length not in self.opened:
+            self.opened[max_length] = prepare(
+                self.raw, self.tokenizer, max_length=max_length, seed=self.seed, cache=self.cache
+            )
+        return self.opened[max_length]
+
+    def splits(self, data: dict[str, Any]) -> Splits:
+        """Return the splits for the `data.*` values of a configuration."""
+        one = self.prepared(data.get("max_length", MAX_LENGTH))
+        return Splits(one.train, one.selection, one.report, one.full_train)
+
+
+def task_problem(
+    raw: RawData,
+    model: ModelSource,
+    plan: Plan,
+    *,
+    objective: str | None,
+    direction: str | None,
+    precision: str,
+    cache: Path,
+) -> Problem:
+    """Return the problem of a task and a model.
+
+    Raises `BadInput` for whatever cannot be searched, before anything is trained.
+    """
+    task = raw.task
+    objective, direction = check_objective(task, objective or task.objective, direction)
+    tokenizer = load_tokenizer(model, texts_of(raw))
+    model_init = ModelInit(source=model, task=task, tokenizer=tokenizer)
+    binding.check(plan.space, model=model_init.keys(), data=DATA_NAMES)
+    precision, why = resolve_precision(precision)
+    source = PreparedSource(raw, tokenizer, seed=plan.seed, cache=cache)
+    trainer = task_trainer(model_init, source.prepared(), template_arguments(plan, precision, cache))
+    check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
+    identity = task_identity(source.prepared(), model_init, precision)
+    return Problem(
+        trainer=trainer,
+        source=source,
+        plan=plan,
+        objective=objective,
+        direction=direction,
+        task=task,
+        task_name=task.name,
+        model_name=model.short_name,
+        identity=identity | common_identity(trainer, plan, objective, direction),
+        notes={"model": model.name, "rows": rows_of(source.splits({})), "task": task.to_dict()},
+        remarks=(*raw.notes, f"precision {precision}: {why}"),
+    )
+
+
+def template_arguments(plan: Plan, precision: str, cache: Path) -> TrainingArguments:
+    """Return what a trial's arguments start from; the folder they name is never written to."""
+    return TrainingArguments(
+        output_dir=str(cache / "template"),
+        save_strategy="no",
+        **RECOMMENDED,
+        per_device_eval_batch_size=64,
+        train_sampling_strategy="group_by_length",
+        remove_unused_columns=False,  # the collator does that, and keeps the lengths for grouping
+        report_to=[],
+        disable_tqdm=True,
+        seed=plan.seed,
+        **precision_arguments(precision),
+    )
+
+
+def task_trainer(model_init: ModelInit, prepared: Prepared, args: TrainingArguments) -> Trainer:
+    """Return the template Trainer."""
+    return Trainer(
+        model_init=model_init,
+        args=args,
+        data_collator=TaskCollator(model_init.tokenizer),
+        train_dataset=prepared.train,
+        eval_dataset=prepared.selection,
+        processing_class=model_init.tokenizer,
+        compute_metrics=compute_metrics(model_init.task),
+    )
+
+
+def task_identity(prepared: Prepared, model_init: ModelInit, precision: str) -> dict[str, Any]:
+    """Return the part of the identity that says which task, data and model."""
+    model = model_init.source
+    return {
+        "task": _named_columns(model_init.task),
+        "data": prepared.fingerprint,
+        "model": {
+            "name": model.short_name,
+            "fingerprint": model_fingerprint(model, model_init.tokenizer),
+            "overrides": model.overrides,
+            "freeze_encoder": model.freeze_encoder,
+        },
+        "precision": precision,
+    }
+
+
+def _named_columns(task: Task) -> dict[str, Any]:
+    """Return what makes a task another one; where its files lie does not."""
+    row = task.to_dict()
+    return {name: row[name] for name in ("name", "text_columns", "label_column", "labels")}
+
+
+def texts_of(raw: RawData) -> Iterator[str]:
+    """Yield the training texts, both columns of a pair."""
+    for name in ("text_a", "text_b"):
+        if name in raw.train.column_names:
+            yield from raw.train[name]

@@ -1,0 +1,84 @@
+"""The problem of a Trainer that a programmer made: its data sets as they are, its arguments as the baseline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transformers import Trainer, TrainingArguments
+
+from ..spaces import binding
+from ..spaces.errors import BadInput
+from .fingerprints import dataset_fingerprint, model_config_fingerprint
+from .loop import Plan
+from .problem import Problem, check_subset_of, common_identity, rows_of
+from .splits import GivenSplits
+from .trial_trainer import accepted_sections
+
+
+def trainer_problem(trainer: Any, plan: Plan, *, objective: str, direction: str) -> Problem:
+    """Return the problem of a Trainer that has a `model_init`.
+
+    Raises `BadInput` for a Trainer that cannot be searched.
+    """
+    check_trainer(trainer)
+    model_names = None if accepted_sections(trainer.model_init) else ()
+    binding.check(plan.space, model=model_names, data=(), arguments=type(trainer.args))
+    check_schedule(trainer.args, plan.fraction)
+    check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
+    source = GivenSplits(trainer)
+    return Problem(
+        trainer=trainer,
+        source=source,
+        plan=plan,
+        objective=objective,
+        direction=direction,
+        task=None,
+        task_name="python",
+        model_name=type(trainer.model).__name__,
+        identity=trainer_identity(trainer) | common_identity(trainer, plan, objective, direction),
+        notes={"rows": rows_of(source.splits({}))},
+    )
+
+
+def trainer_identity(trainer: Any) -> dict[str, Any]:
+    """Return the part of the identity that says which Trainer, data and model."""
+    return {
+        "trainer": f"{type(trainer).__module__}.{type(trainer).__qualname__}",
+        "data": {
+            "train": dataset_fingerprint(trainer.train_dataset),
+            "selection": dataset_fingerprint(trainer.eval_dataset),
+        },
+        "model": {"name": type(trainer.model).__name__, "fingerprint": model_config_fingerprint(trainer.model)},
+    }
+
+
+def check_trainer(trainer: Any) -> None:
+    """Raise `BadInput` if `trainer` lacks what a search needs."""
+    if not isinstance(trainer, Trainer):
+        raise BadInput(f"a transformers.Trainer is needed, got {type(trainer).__name__}")
+    if trainer.model_init is None:
+        raise BadInput(
+            "the trainer was made with a model, not with a model_init",
+            hint="pass Trainer(model_init=function): each trial needs a new model",
+        )
+    for name in ("train_dataset", "eval_dataset"):
+        if getattr(trainer, name) is None:
+            raise BadInput(f"the trainer has no {name}")
+    if not hasattr(trainer.train_dataset, "__len__"):
+        raise BadInput("the trainer's train_dataset has no length", hint="give a data set with a length")
+
+
+def check_schedule(args: TrainingArguments, fraction: float) -> None:
+    """Refuse schedules in steps on a subset: 500 steps may be all of it and a fiftieth of the whole (pains D3)."""
+    if fraction >= 1:
+        return
+    if args.max_steps > 0:
+        raise BadInput(
+            f"max_steps={args.max_steps} means something else on a subset of {fraction:g}",
+            hint="use num_train_epochs",
+        )
+    if args.warmup_steps >= 1:
+        raise BadInput(
+            f"warmup_steps={args.warmup_steps:g} counts steps, which mean something else on a subset of {fraction:g}",
+            hint="give a share of all steps below 1, such as warmup_steps=0.1",
+        )
