@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
+from rich.text import Text
 
 from ..studies.records import Study, Trial, TrialState
 from .talk import printable, tell
@@ -77,11 +78,11 @@ class LiveView(View):
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self.console = console
         self.clock = clock
-        self.live = Live(console=console, get_renderable=self.render, refresh_per_second=4, transient=True)
         self.total = self.finished = self.at_start = 0
         self.started = clock()
         self.current, self.share = "preparing", 0.0
         self.best: Trial | None = None
+        self.live = Live(console=console, get_renderable=self.render, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> View:
         """Take over the bottom lines of the terminal."""
@@ -117,7 +118,7 @@ class LiveView(View):
         self.finished += trial.state is not TrialState.FAILED
         self.best = best
         self.share = 0.0
-        self.say(headline(trial))
+        self.console.print(Text(headline(trial)), highlight=False, no_wrap=True, overflow="ellipsis")
 
     def phase(self, text: str) -> None:
         """Show the phase instead of a trial."""

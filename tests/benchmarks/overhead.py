@@ -63,7 +63,7 @@ def bare_training(template: Any, plan: Plan, configuration: Configuration, folde
         eval_strategy="steps",
         eval_steps=0.25,
         save_strategy="no",
-        disable_tqdm=False,
+        disable_tqdm=True,
     )
     Trainer(
         model_init=template.model_init,
