@@ -11,12 +11,15 @@ from ..studies.store import StudyStore
 from .paths import DEFAULT_OUTPUT, check_folder
 
 SCORES = ("best", "last")
+MOST_TRIALS = 2**31 - 1  # what an INTEGER column holds on every database
 
 
 def check_trials(trials: int) -> int:
-    """Return a total of at least one trial."""
+    """Return a number of trials, at least one."""
     if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
         raise BadInput(f"a search needs at least one trial, got {trials!r}", hint="for example --trials 10")
+    if trials > MOST_TRIALS:
+        raise BadInput(f"a search has at most {MOST_TRIALS} trials, got {trials}")
     return trials
 
 

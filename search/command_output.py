@@ -161,7 +161,13 @@ def print_check(problem: Any, trials: int, *, as_json: bool) -> None:
 
 def new_table(title: str, *columns: str) -> Table:
     """Return a plain table."""
-    table = Table(title=Text(title) if title else None, title_justify="left", box=None, pad_edge=False)
+    table = Table(
+        title=Text(title) if title else None,
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        show_header=any(columns),
+    )
     for column in columns:
         table.add_column(Text(column), overflow="fold")
     return table

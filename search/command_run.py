@@ -58,10 +58,11 @@ PROBLEM_OPTIONS = (
 
 def run_search(options: RunOptions, *, as_json: bool) -> None:
     """Search, retrain with the winner, and print how it ended."""
-    from .retrain import retrain, winner
-
     space = checked(options)
     with view_for(quiet=options.quiet) as view:
+        view.phase("preparing the data and the model")
+        from .retrain import retrain, winner  # with torch, which takes seconds: something is shown before that
+
         run = open_run(options, space, view)
         run.search()
         best = winner(run)
@@ -73,7 +74,6 @@ def open_run(options: RunOptions, space: Space, view: View) -> Any:
     """Return the `StudyRun` of `options`: the problem built, the study opened by its identity."""
     from .study_run import StudyRun, open_study
 
-    view.phase("preparing the data and the model")
     problem = problem_of(options, space)
     for remark in problem.remarks:
         view.say(remark)
@@ -100,6 +100,8 @@ def open_run(options: RunOptions, space: Space, view: View) -> Any:
 def check_search(options: RunOptions, *, as_json: bool) -> None:
     """Build the problem and print what a search of it would do."""
     problem = problem_of(options, checked(options))
+    for remark in problem.remarks:
+        tell(remark)
     print_check(problem, options.trials, as_json=as_json)
 
 
@@ -220,9 +222,7 @@ def task_of(options: RunOptions) -> Task:
     """Return the task: a built-in one, or one of the user's files. Raises `BadInput` for a mixture."""
     own = {"--text-columns": options.text_columns, "--label-column": options.label_column}
     if options.train_file is None:
-        given = [
-            flag for flag, value in {**own, "--validation-file": options.validation_file}.items() if value
-        ]
+        given = [flag for flag, value in {**own, "--validation-file": options.validation_file}.items() if value]
         if given:
             raise BadInput(f"{given[0]} needs --train-file", hint="or name a built-in task with --task")
         return task_named(options.task or "demo")

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..spaces.errors import BadInput
 from ..spaces.presets import PRESETS
-from ..studies.export import export_rows, write_export
+from ..studies.export import FORMATS, export_rows, write_export
 from ..studies.identity import difference
 from ..studies.records import Study, Trial
 from ..studies.store import StudyStore
@@ -166,7 +166,10 @@ def export_study(store_url: str, name: str, output: Path, kind: str | None) -> N
     """Write a study's trials to a file."""
     store = StudyStore.open(store_url)
     rows = export_rows(store, store.study(name))
-    write_export(rows, output, kind or output.suffix.lstrip("."))
+    format_name = kind or output.suffix.lstrip(".")
+    if not format_name:
+        raise BadInput(f"{str(output)!r} has no ending that says which format", hint=f"--format {', '.join(FORMATS)}")
+    write_export(rows, output, format_name)
     tell(f"{len(rows)} trials in {output}")
 
 

@@ -40,7 +40,7 @@ def is_help(error: Any) -> bool:
 def misuse(error: Any) -> BadInput:
     """Return what the parser of the command line refused: an unknown flag, a word for a number."""
     sentence, _, near = error.format_message().rstrip(".").partition(". Did you mean ")
-    refused = getattr(error.__cause__, "errors", list)()  # pydantic's, which the parser's sentence is made from
+    refused: Any = getattr(error.__cause__, "errors", list)()  # pydantic's, which the parser's sentence is made from
     if refused and repr(refused[0]["input"]) not in sentence:
         sentence += f", got {refused[0]['input']!r}"
     command = error.ctx.command_path if error.ctx else "hpsearch"

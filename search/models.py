@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..spaces.errors import BadInput, did_you_mean
+from .failures import first_line
 from .tasks import Task
 
 TINY = "tiny"
@@ -119,7 +120,11 @@ def load_config(source: ModelSource, task: Task, tokenizer: Any, changes: Mappin
     for key, value in wanted.items():
         if key not in known:
             raise BadInput(f"the model {source.name!r} has no setting {key!r}", hint=did_you_mean(key, known))
-        setattr(config, key, value)
+        try:
+            setattr(config, key, value)
+        except Exception as error:
+            reason = first_line(error.__cause__ or error)
+            raise BadInput(f"{key}={value!r} does not suit the model {source.name!r}: {reason}") from error
     return with_labels(config, task, tokenizer)
 
 
@@ -160,10 +165,10 @@ class ModelInit:
         values = dict(params or {})
         freeze = values.pop(FREEZE, self.source.freeze_encoder)
         config = load_config(self.source, self.task, self.tokenizer, values)
-        if self.source.is_tiny():
-            model = AutoModelForSequenceClassification.from_config(config)
-        else:
-            with explained(self.source.name):
+        with explained(self.source.name):
+            if self.source.is_tiny():
+                model = AutoModelForSequenceClassification.from_config(config)
+            else:
                 model = AutoModelForSequenceClassification.from_pretrained(
                     self.source.name, config=config, ignore_mismatched_sizes=True
                 )
@@ -245,7 +250,9 @@ def explained(name: str) -> Iterator[None]:
     except Exception as error:
         if "out of memory" in str(error).lower():
             raise
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        reason = first_line(error)[:200]
+        if name == TINY:
+            raise BadInput(f"the model {name!r} cannot be built: {reason}", hint="check --model-config") from error
         if Path(name).expanduser().is_dir():
             raise BadInput(f"the model folder {name!r} cannot be read: {reason}") from error
         raise BadInput(

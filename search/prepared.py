@@ -56,7 +56,7 @@ def prepare(raw: RawData, tokenizer: Any, *, max_length: int, seed: int, cache: 
     `max_length` is in tokens, special ones included. Raises `BadInput` if there are too few rows to split or
     no room for text in `max_length`, and `HpsearchError` if the cache cannot be written.
     """
-    _check_length(tokenizer, max_length, pair="text_b" in raw.train.column_names)
+    check_length(tokenizer, max_length, pair="text_b" in raw.train.column_names)
     fingerprint = prepared_fingerprint(raw, tokenizer, max_length=max_length, seed=seed)
     folder = cache / "prepared" / fingerprint
     try:
@@ -73,7 +73,8 @@ def prepare(raw: RawData, tokenizer: Any, *, max_length: int, seed: int, cache: 
     return Prepared(fingerprint=fingerprint, folder=folder, task=raw.task, **parts)
 
 
-def _check_length(tokenizer: Any, max_length: int, *, pair: bool) -> None:
+def check_length(tokenizer: Any, max_length: int, *, pair: bool) -> None:
+    """Raise `BadInput` for a length that special tokens fill, where a row is a `pair` of texts or one."""
     special = tokenizer.num_special_tokens_to_add(pair=pair)
     if max_length <= special:
         raise BadInput(

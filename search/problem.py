@@ -73,8 +73,8 @@ def common_identity(trainer: Any, plan: Plan, objective: str, direction: str) ->
 def check_subset_of(dataset: Any, plan: Plan, *, batch: int) -> None:
     """Raise `BadInput` for a subset with fewer rows than the largest batch, or than two a class."""
     searched = plan.space.parameters.get("per_device_train_batch_size")
-    largest = batch if searched is None else max(searched.ends)
-    check_subset(labels_of(dataset), len(dataset), plan.fraction, largest)
+    sizes = [size for size in searched.ends if isinstance(size, int)] if searched else [batch]
+    check_subset(labels_of(dataset), len(dataset), plan.fraction, max(sizes))
 
 
 def rows_of(splits: Splits) -> dict[str, int]:

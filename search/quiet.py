@@ -44,8 +44,8 @@ def chatter_to(log: Path, *, also_stderr: bool = False) -> Iterator[None]:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     with ExitStack() as stack:
         stack.enter_context(_bars_off())
-        for name in (*LIBRARIES, "py.warnings"):
-            stack.enter_context(_only_to(logging.getLogger(name), handlers))
+        for logger in _loggers():
+            stack.enter_context(_only_to(logger, handlers))
         stack.enter_context(warnings.catch_warnings())
         logging.captureWarnings(True)
         stack.callback(logging.captureWarnings, False)
@@ -54,6 +54,19 @@ def chatter_to(log: Path, *, also_stderr: bool = False) -> Iterator[None]:
         finally:
             for handler in handlers:
                 handler.close()
+
+
+def _loggers() -> list[logging.Logger]:
+    """Return the libraries' loggers, and those below them that write by themselves."""
+    import torch  # noqa: F401 - gives its loggers their handlers when it is imported, so that has to come first
+
+    parents = tuple(f"{name}." for name in LIBRARIES)
+    below = [
+        logger
+        for name, logger in logging.root.manager.loggerDict.items()
+        if name.startswith(parents) and isinstance(logger, logging.Logger) and logger.handlers
+    ]
+    return [*map(logging.getLogger, (*LIBRARIES, "py.warnings")), *below]
 
 
 @contextmanager

@@ -9,13 +9,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..spaces.errors import BadInput
+from ..studies.whole_file import write_whole
 from .files import read_table
 from .raw import text_columns
 from .tasks import Column, Submission, Task
@@ -70,7 +69,10 @@ def write_predictions(
         rows = [_submitted(form, row, value) for row, value in zip(ids, values, strict=True)]
     else:
         rows = _described(task, ids, values, scores)
-    _write_whole(path, _FORMATS.get(path.suffix.lower(), _tsv)(rows))
+    try:
+        write_whole(path, _FORMATS.get(path.suffix.lower(), _tsv)(rows).encode())
+    except OSError as error:
+        raise BadInput(f"cannot write {path}: {error.strerror}", hint="choose another file") from None
     return path
 
 
@@ -123,28 +125,3 @@ def _json_lines(rows: Iterable[Row]) -> str:
 
 
 _FORMATS = {".csv": _csv, ".json": _json_lines, ".jsonl": _json_lines, ".tsv": _tsv}
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write beside the file and rename: nobody reads half of it, and a full disk leaves the old one."""
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8", newline=""
-        ) as file:
-            beside = Path(file.name)
-            try:
-                file.write(text)
-                file.flush()
-                beside.chmod(0o666 & ~_umask())
-                os.replace(beside, path)
-            except BaseException:
-                beside.unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise BadInput(f"cannot write {path}: {error.strerror}", hint="choose another file") from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -9,12 +9,14 @@ from typing import Any
 from transformers import Trainer, TrainingArguments
 
 from ..spaces import binding
+from ..spaces.errors import BadInput
+from ..spaces.space import Space
 from .collator import TaskCollator
 from .loop import Plan
 from .metrics import compute_metrics
 from .models import ModelInit, ModelSource, load_tokenizer, model_fingerprint
 from .precision import precision_arguments, resolve_precision
-from .prepared import Prepared, prepare
+from .prepared import Prepared, check_length, prepare
 from .problem import MAX_LENGTH, Problem, check_subset_of, common_identity, rows_of
 from .raw import RawData
 from .splits import Splits
@@ -31,6 +33,8 @@ RECOMMENDED = {
     "weight_decay": 0.01,
     "warmup_steps": 0.1,
 }
+
+
 class PreparedSource:
     """Splits prepared for a tokenizer, once for each `data.max_length`, and memory-mapped."""
 
@@ -71,6 +75,7 @@ def task_problem(
     tokenizer = load_tokenizer(model, texts_of(raw))
     model_init = ModelInit(source=model, task=task, tokenizer=tokenizer)
     binding.check(plan.space, model=model_init.keys(), data=DATA_NAMES)
+    check_lengths(plan.space, tokenizer, pair=len(task.text_columns) == 2)
     precision, why = resolve_precision(precision)
     source = PreparedSource(raw, tokenizer, seed=plan.seed, cache=cache)
     trainer = task_trainer(model_init, source.prepared(), template_arguments(plan, precision, cache))
@@ -89,6 +94,21 @@ def task_problem(
         notes={"model": model.name, "rows": rows_of(source.splits({})), "task": task.to_dict()},
         remarks=(*raw.notes, f"precision {precision}: {why}"),
     )
+
+
+def check_lengths(space: Space, tokenizer: Any, *, pair: bool) -> None:
+    """Raise `BadInput` for a `data.max_length` that leaves no room for text, or that the model has no positions for."""
+    searched = space.parameters.get("data.max_length")
+    lengths = searched.ends if searched else [MAX_LENGTH]
+    for length in lengths:
+        if not isinstance(length, int):
+            raise BadInput(f"data.max_length takes a whole number, not {length!r}", hint="in YAML `type: int`")
+        check_length(tokenizer, length, pair=pair)
+        if searched and length > tokenizer.model_max_length:
+            most = tokenizer.model_max_length
+            raise BadInput(
+                f"data.max_length={length} is more than the {most} tokens the model takes", hint=f"at most {most}"
+            )
 
 
 def template_arguments(plan: Plan, precision: str, cache: Path) -> TrainingArguments:

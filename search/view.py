@@ -12,7 +12,6 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
-from rich.text import Text
 
 from ..studies.records import Study, Trial, TrialState
 from .talk import printable, tell

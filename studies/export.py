@@ -7,7 +7,6 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from ..spaces.errors import BadInput, did_you_mean
 from .plain import plain
 from .records import Study
 from .store import StudyStore
+from .whole_file import write_whole
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -75,18 +75,14 @@ def render(rows: Rows, format_name: str) -> bytes:
 
 
 def write_export(rows: Rows, path: str | os.PathLike[str], format_name: str) -> Path:
-    """Write the rows to `path`: beside it first and then renamed, so that nobody reads half a file.
+    """Write the rows to `path`, whole or not at all.
 
     Raises `BadInput` for an unknown format or a path that cannot be written; what was there stays then.
     """
     content, target = render(rows, format_name), Path(path)
-    part = target.parent / f".{target.name}.{os.getpid()}.part"
     try:
-        part.write_bytes(content)
-        part.replace(target)
+        write_whole(target, content)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
         raise BadInput(
             f"the export cannot be written to {str(target)!r}: {error.strerror}",
             hint="give a file in a folder you may write",

@@ -117,6 +117,22 @@ def refuse_newer(status: SchemaStatus) -> None:
         )
 
 
+def check_usable(url: str) -> SchemaStatus:
+    """Return the state of the store at `url`, which can be used or made there; nothing is written.
+
+    Raises `StoreUnusable`, `StoreOutdated` or `StoreTooNew` otherwise.
+    """
+    engine = make_engine(url)
+    try:
+        status = read_status(engine)
+        if status.state not in (SchemaState.MISSING, SchemaState.EMPTY):
+            require_current(status)
+        check_writable(engine)
+        return status
+    finally:
+        engine.dispose()
+
+
 def upgrade(url: str) -> SchemaStatus:
     """Bring the store at `url` to the newest schema, ours and Optuna's, making it where there is none.
 

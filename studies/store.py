@@ -248,7 +248,7 @@ class StudyStore:
 
     def trial(self, study_id: int, number: int) -> Trial:
         """Return one trial. Raises `TrialNotFound`."""
-        found = self._read(sql.trial_by_number(study_id, number))
+        found = self._read(sql.trial_by_number(study_id, number)) if 0 <= number < 2**31 else []
         if not found:
             raise TrialNotFound(f"the study has no trial {number}", hint="`hpsearch trials STUDY` lists them")
         return Trial.from_row(found[0])

@@ -1,0 +1,82 @@
+"""The command line, run in this process: a tiny study on files that the tests write, and what a command said."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import random
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hpsearch.search.cli import main
+
+#: A search of a data file that takes a second: the built-in model, one epoch, all of the few rows.
+TINY = ("--model", "tiny", "--set", "num_train_epochs=1", "--set", "per_device_train_batch_size=8", "--subset", "1")
+COLUMNS = ("--text-columns", "text", "--label-column", "label")
+#: The control characters that no message may hold: they move the cursor, change colours or set the window's title.
+CONTROL = frozenset(map(chr, (*range(10), *range(11, 32), *range(127, 160))))
+
+
+class Said(NamedTuple):
+    """How a command ended and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """Return what stdout holds: JSON and nothing else. Fails if the command did."""
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
+
+def hpsearch(*argv: object) -> Said:
+    """Run a command line in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main([str(word) for word in argv])
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+def done(*argv: object) -> Said:
+    """Run a command line that must succeed."""
+    said = hpsearch(*argv)
+    assert said.code == 0, said.err
+    return said
+
+
+def refused(said: Said, *words: str, code: int = 2) -> None:
+    """Check a refusal: the exit code, one sentence that has `words`, nothing on stdout and no traceback.
+
+    `words` may be in the hint, which is a line of its own; lines of progress may stand before both.
+    """
+    assert (code, "") == (said.code, said.out), said.err
+    sentences = [line for line in said.err.splitlines() if line.startswith("hpsearch: ")]
+    assert 1 == len(sentences), said.err
+    assert "Traceback" not in said.err
+    assert not CONTROL & set(said.err)
+    assert [] == [word for word in words if word not in said.err], said.err
+
+
+def rows(count: int = 80, labels: tuple[str, ...] = ("no", "yes")) -> list[tuple[str, str]]:
+    """Return short texts of which one word tells the label, which takes turns."""
+    draw = random.Random(1)
+    words = {label: [f"{label}{piece}" for piece in "abcd"] for label in labels}
+    found = []
+    for row in range(count):
+        label = labels[row % len(labels)]
+        text = [draw.choice(words[label]), *draw.choices(["cat", "dog", "house", "tree"], k=3)]
+        draw.shuffle(text)
+        found.append((" ".join(text), label))
+    return found
+
+
+def csv_text(table: list[tuple[str, str]]) -> str:
+    """Return rows of text and label as CSV with a header."""
+    return "".join(f"{text},{label}\n" for text, label in [("text", "label"), *table])
+
+
+def files_below(folder: Path) -> list[str]:
+    """Return every file and folder below `folder`."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))

@@ -1,0 +1,189 @@
+"""What scripts read: the JSON of every command that shows something, its keys and its types.
+
+How commands behave is `test_cli.py`; what they do to a study is `test_cli_study.py`.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hpsearch.search.tasks import TASKS
+from hpsearch.spaces.presets import PRESETS
+from hpsearch.spaces.space import Space
+
+from .command import COLUMNS, CONTROL, TINY, csv_text, done, hpsearch, rows
+
+NUMBER = (int, float)
+TEXT_OR_NOTHING = (str, type(None))
+TRIAL: dict[str, Any] = {
+    "number": int,
+    "state": str,
+    "failure": TEXT_OR_NOTHING,
+    "objective": str,
+    "score": float,
+    "fraction": float,
+    "seed": int,
+    "params": dict,
+    "metrics": dict,
+    "seconds": NUMBER,
+    "started_at": str,
+    "finished_at": str,
+}
+STUDY: dict[str, Any] = {
+    **dict.fromkeys(("study", "task", "model", "backend", "direction", "objective"), str),
+    **dict.fromkeys(("trials", "complete", "pruned", "failed"), int),
+    "best_score": float,
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """A current folder with a study named `mine` that was searched and retrained; gives what `run --json` printed."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("HPSEARCH_CACHE", str(folder / "cache"))
+        Path("data.csv").write_text(csv_text(rows()))
+        own = ("--train-file", "data.csv", *COLUMNS, *TINY)
+        yield done("run", *own, "--trials", "3", "--study", "mine", "--json").json()
+
+
+def has(shape: dict[str, Any], found: dict[str, Any]) -> None:
+    """Check that each key of `shape` is there with that type; no number is a bool."""
+    wrong = [key for key, kind in shape.items() if not isinstance(found[key], kind) or isinstance(found[key], bool)]
+    assert [] == wrong, {key: found[key] for key in wrong}
+
+
+def test_trials_are_a_list_in_order(finished):
+    """Every trial has the promised keys; the baseline is trial 0 and says so."""
+    trials = done("trials", "mine", "--json").json()
+
+    for trial in trials:
+        has(TRIAL, trial)
+    assert [(0, True), (1, False), (2, False)] == [(trial["number"], trial["baseline"]) for trial in trials]
+    assert {("COMPLETE", None, "eval_accuracy", 1.0, 42)} == {
+        (one["state"], one["failure"], one["objective"], one["fraction"], one["seed"]) for one in trials
+    }
+    assert [trial["score"] for trial in trials] == [trial["metrics"]["eval_accuracy"] for trial in trials]
+    assert all(trial["params"]["num_train_epochs"] == 1 for trial in trials)
+    assert all(trial["started_at"] < trial["finished_at"] for trial in trials)
+
+
+def test_best_is_one_of_the_trials(finished):
+    """With the name of its study, and the first of those with the best score."""
+    trials = done("trials", "mine", "--json").json()
+
+    best = done("best", "mine", "--json").json()
+
+    assert {"study": "mine", **max(trials, key=lambda trial: trial["score"])} == best
+
+
+def test_studies_are_a_list(finished):
+    """With the promised keys and counts."""
+    (study,) = done("studies", "--json").json()
+
+    has(STUDY, study)
+    assert ("mine", "data", "tiny", "optuna", "maximize", "eval_accuracy") == tuple(
+        study[key] for key in list(STUDY)[:6]
+    )
+    assert (3, 3, 0, 0) == tuple(study[key] for key in ("trials", "complete", "pruned", "failed"))
+    assert done("best", "mine", "--json").json()["score"] == study["best_score"]
+
+
+def test_show_is_the_whole_specification(finished):
+    """The counts of `studies`, the identity, and the models; the space reads back as one."""
+    shown = done("show", "mine", "--json").json()
+
+    assert done("studies", "--json").json()[0].items() <= shown.items()
+    identity = shown["spec"]["identity"]
+    assert {
+        "task",
+        "data",
+        "model",
+        "space",
+        "objective",
+        "direction",
+        "fraction",
+        "seed",
+        "versions",
+    } <= identity.keys()
+    assert 1 == Space(identity["space"]).parameters["num_train_epochs"].value
+    assert {"train", "selection", "report", "full_train"} == shown["spec"]["notes"]["rows"].keys()
+    assert [finished["model"]] == shown["models"]
+
+
+def test_run_says_how_it_ended(finished):
+    """Study, total, baseline, best and model, each as the other commands give it."""
+    trials = done("trials", "mine", "--json").json()
+
+    assert ("mine", 3, trials[0]) == (finished["study"], finished["trials"], finished["baseline"])
+    assert done("best", "mine", "--json").json() == {"study": "mine", **finished["best"]}
+    assert Path(finished["model"]["folder"]).is_dir()
+
+
+def test_the_same_run_again_says_the_same(finished):
+    """Nothing is left to search or to retrain, so nothing changes."""
+    own = ("--train-file", "data.csv", *COLUMNS, *TINY)
+
+    assert finished == done("run", *own, "--trials", "3", "--study", "mine", "--json").json()
+    assert finished["model"] == done("retrain", "mine", "--json").json()["model"]
+
+
+def test_check_is_a_summary_and_the_identity(finished):
+    """The identity is the one that the study of these options has."""
+    said = done("check", "--train-file", "data.csv", *COLUMNS, *TINY, "--json")
+
+    assert done("show", "mine", "--json").json()["spec"]["identity"] == said.json()["identity"]
+    assert "64 rows" in said.json()["summary"]["a trial trains on"]
+
+
+def test_compare_has_both_sides(finished):
+    """A study compared with itself differs in nothing."""
+    both = done("compare", "mine", "mine", "--json").json()
+
+    assert [] == both["differences"]
+    assert ["mine", "mine"] == [side["study"] for side in both["studies"]]
+    assert both["studies"][0]["best_score"] == done("best", "mine", "--json").json()["score"]
+
+
+def test_tasks_spaces_and_the_schema(finished):
+    """What is built in, and which schema the store has."""
+    assert list(TASKS) == [task["name"] for task in done("tasks", "--json").json()]
+    assert dict(PRESETS) == {name: Space.from_dict(one) for name, one in done("spaces", "--json").json().items()}
+    status = done("db", "status", "--json").json()
+    assert ("current", status["newest"]) == (status["state"], status["revision"])
+
+
+def test_an_export_has_a_row_a_trial(finished, tmp_path):
+    """JSON, CSV and Parquet hold the same trials; the file's ending or `--format` decides."""
+    pandas = pytest.importorskip("pandas")
+    for name in ("x.json", "x.csv", "x.parquet"):
+        done("export", "mine", "-o", tmp_path / name)
+    done("export", "mine", "-o", tmp_path / "other", "--format", "csv")
+
+    scores = [trial["score"] for trial in done("trials", "mine", "--json").json()]
+    assert scores == [trial["score"] for trial in json.loads((tmp_path / "x.json").read_text())]
+    with (tmp_path / "x.csv").open(newline="") as file:
+        assert scores == [float(row["score"]) for row in csv.DictReader(file)]
+    assert scores == list(pandas.read_parquet(tmp_path / "x.parquet")["score"])
+    assert (tmp_path / "x.csv").read_text() == (tmp_path / "other").read_text()
+
+
+SHOWN = ["studies", "show mine", "trials mine", "best mine", "compare mine mine", "tasks", "spaces", "db status"]
+
+
+@pytest.mark.parametrize("command", SHOWN)
+def test_people_get_a_table_and_scripts_get_json(command, finished):
+    """Data goes to stdout, with nothing on stderr; without a terminal no control character is in it."""
+    table, data = hpsearch(*command.split()), hpsearch(*command.split(), "--json")
+
+    assert [0, 0] == [table.code, data.code]
+    assert ["", ""] == [table.err, data.err]
+    assert table.out.strip()
+    assert not CONTROL & set(table.out)
+    assert isinstance(data.json(), list | dict)
