@@ -45,9 +45,7 @@ class BudgetCallback(TrainerCallback):
         # transformers' own flow would look every ceil(max_steps * eval_steps) steps, which drifts off the shares.
         state.eval_steps = state.max_steps
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Ask for an evaluation where a look is due."""
         if state.global_step in self.due:
             control.should_evaluate = True

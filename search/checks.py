@@ -57,9 +57,7 @@ def check_score(score: str) -> str:
 def check_max_failures(limit: int | None) -> int | None:
     """Return a number of failures in a row, at least one, or None."""
     if limit is not None and limit < 1:
-        raise BadInput(
-            f"at least one failure must be allowed, got {limit!r}", hint="leave --max-failures out"
-        )
+        raise BadInput(f"at least one failure must be allowed, got {limit!r}", hint="leave --max-failures out")
     return limit
 
 

@@ -164,9 +164,7 @@ def delete(
 def retrain(
     study: Name,
     trial: Annotated[int | None, typer.Option("--trial", help="trial number [default: the best]")] = None,
-    output_dir: Annotated[
-        Path | None, typer.Option("--output-dir", help="folder of the model", metavar="DIR")
-    ] = None,
+    output_dir: Annotated[Path | None, typer.Option("--output-dir", help="folder of the model", metavar="DIR")] = None,
     store: Store = DEFAULT_STORE,
     quiet: Annotated[bool, typer.Option("--quiet", help="show the result alone")] = False,
     as_json: Json = False,
@@ -179,9 +177,7 @@ def retrain(
 
 @app.command()
 def predict(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL_DIR|STUDY", help="a model folder, or a study with one")
-    ],
+    model: Annotated[str, typer.Argument(metavar="MODEL_DIR|STUDY", help="a model folder, or a study with one")],
     file: Annotated[Path, typer.Option("--file", help="examples without labels", metavar="FILE")],
     output: Annotated[Path, typer.Option("--output", help="file to write", metavar="FILE")],
     store: Store = DEFAULT_STORE,

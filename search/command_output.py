@@ -56,9 +56,7 @@ def outcome_table(study: Study, trials: Sequence[Trial], best: Trial, model: Mod
         add_row(table, name, *(short((trial.params or {}).get(name, "-")) for trial in columns))
     add_row(table, "seconds", *(duration(trial.total_seconds) for trial in columns))
     show(table)
-    counts = [
-        f"{len(found)} {state.value.lower()}" for state in TrialState if (found := _in_state(trials, state))
-    ]
+    counts = [f"{len(found)} {state.value.lower()}" for state in TrialState if (found := _in_state(trials, state))]
     show_line(f"{study.trials} trials: {', '.join(counts)}; {_gain(study, baseline, best)}")
     if model is not None:
         score = model.metrics.get(study.objective)

@@ -59,22 +59,14 @@ def show_study(store_url: str, name: str, *, as_json: bool) -> None:
         return
     identity = study.spec["identity"]
     space = {f"space: {key}": _written(value) for key, value in identity["space"].items()}
-    about = {
-        key: value
-        for key, value in summary.items()
-        if key not in ("study", "best_score") and value is not None
-    }
+    about = {key: value for key, value in summary.items() if key not in ("study", "best_score") and value is not None}
     plan = {
-        key: identity[key]
-        for key in ("fraction", "seed", "score", "sampler", "pruner", "precision")
-        if key in identity
+        key: identity[key] for key in ("fraction", "seed", "score", "sampler", "pruner", "precision") if key in identity
     }
     made = {f"model of trial {model['trial_number']}": model["folder"] for model in models}
     rows = study.spec["notes"].get("rows", {})
     counts = {"rows": ", ".join(f"{part} {count}" for part, count in rows.items())}
-    mapping_table(
-        study.name, {**about, "best score": short4(summary["best_score"]), **plan, **counts, **space, **made}
-    )
+    mapping_table(study.name, {**about, "best score": short4(summary["best_score"]), **plan, **counts, **space, **made})
 
 
 def list_trials(store_url: str, name: str, *, as_json: bool) -> None:

@@ -20,12 +20,41 @@ if TYPE_CHECKING:
 #: Where a run writes, whom it tells and how it evaluates: never part of what is compared or retrained.
 RUN_FIELDS = frozenset(
     (
-        "disable_tqdm", "do_eval", "do_predict", "do_train", "eval_delay", "eval_on_start", "eval_steps",
-        "eval_strategy", "greater_is_better", "hub_always_push", "hub_model_id", "hub_private_repo",
-        "hub_revision", "hub_strategy", "hub_token", "load_best_model_at_end", "local_rank", "log_level",
-        "log_level_replica", "log_on_each_node", "logging_dir", "logging_first_step", "logging_steps",
-        "logging_strategy", "metric_for_best_model", "output_dir", "project", "push_to_hub", "report_to",
-        "run_name", "save_only_model", "save_steps", "save_strategy", "save_total_limit", "trackio_space_id",
+        "disable_tqdm",
+        "do_eval",
+        "do_predict",
+        "do_train",
+        "eval_delay",
+        "eval_on_start",
+        "eval_steps",
+        "eval_strategy",
+        "greater_is_better",
+        "hub_always_push",
+        "hub_model_id",
+        "hub_private_repo",
+        "hub_revision",
+        "hub_strategy",
+        "hub_token",
+        "load_best_model_at_end",
+        "local_rank",
+        "log_level",
+        "log_level_replica",
+        "log_on_each_node",
+        "logging_dir",
+        "logging_first_step",
+        "logging_steps",
+        "logging_strategy",
+        "metric_for_best_model",
+        "output_dir",
+        "project",
+        "push_to_hub",
+        "report_to",
+        "run_name",
+        "save_only_model",
+        "save_steps",
+        "save_strategy",
+        "save_total_limit",
+        "trackio_space_id",
     )
 )
 
@@ -87,9 +116,7 @@ def fresh_arguments(base: TrainingArguments, **changes: Any) -> TrainingArgument
 
     A new object, and not an assignment, because only the constructor validates and derives (pains A8, A9).
     """
-    values = {
-        item.name: copy.deepcopy(getattr(base, item.name)) for item in dataclasses.fields(base) if item.init
-    }
+    values = {item.name: copy.deepcopy(getattr(base, item.name)) for item in dataclasses.fields(base) if item.init}
     return type(base)(**{**values, **changes})
 
 

@@ -12,15 +12,11 @@ from ..studies.errors import StoreFailed
 from ..studies.records import Failure
 from .errors import DiskFull, NonFiniteScore
 
-OUT_OF_MEMORY = re.compile(
-    r"out of memory|can't allocate memory|cannot allocate memory|alloc_cpu", re.IGNORECASE
-)
+OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|cannot allocate memory|alloc_cpu", re.IGNORECASE)
 DISK_FULL = re.compile(r"no space left on device|disk is full|disk quota exceeded", re.IGNORECASE)
 #: Files whose frames say that an example could not be read, tokenised or batched.
 DATA_FRAMES = re.compile(r"[/\\](datasets|tokenizers)[/\\]|data_collator\.py|torch[/\\]utils[/\\]data[/\\]")
-OUT_OF_RANGE = re.compile(
-    r"Target \d+ is out of bounds|index out of range in self|Assertion .* failed", re.IGNORECASE
-)
+OUT_OF_RANGE = re.compile(r"Target \d+ is out of bounds|index out of range in self|Assertion .* failed", re.IGNORECASE)
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

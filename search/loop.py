@@ -199,8 +199,6 @@ class ShareCallback(TrainerCallback):
     def __init__(self, view: View) -> None:
         self.view = view
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Report the share of steps done."""
         self.view.progress(state.global_step / max(1, state.max_steps))

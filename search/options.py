@@ -20,9 +20,7 @@ STORE_ENV = "HPSEARCH_STORE"
 STORE_HELP = "SQL database that keeps the studies"
 
 
-def opt(
-    default: Any, text: str, *, flag: str | None = None, env: str | None = None, metavar: str | None = None
-) -> Any:
+def opt(default: Any, text: str, *, flag: str | None = None, env: str | None = None, metavar: str | None = None) -> Any:
     """Return a field with what the command line needs to know of it."""
     return field(default=default, metadata={"help": text, "flag": flag, "env": env, "metavar": metavar})
 
@@ -44,15 +42,11 @@ class RunOptions:
     )
     text_columns: str | None = opt(None, "one or two text columns of your data, as A or A,B", metavar="A[,B]")
     label_column: str | None = opt(None, "label column of your data", metavar="NAME")
-    model: str = opt(
-        "tiny", "hub name, folder, or `tiny` (a small BERT trained from scratch)", metavar="NAME_OR_DIR"
-    )
+    model: str = opt("tiny", "hub name, folder, or `tiny` (a small BERT trained from scratch)", metavar="NAME_OR_DIR")
     model_config: list[str] = opt((), "change the model's configuration, repeatable", metavar="NAME=VALUE")
     freeze_encoder: bool = opt(False, "train the head alone")
     space: str = opt("default", "preset, see `hpsearch spaces`, or a YAML file", metavar="NAME_OR_FILE")
-    set: list[str] = opt(
-        (), "fix a hyperparameter, or set one the space lacks, repeatable", metavar="NAME=VALUE"
-    )
+    set: list[str] = opt((), "fix a hyperparameter, or set one the space lacks, repeatable", metavar="NAME=VALUE")
     objective: str | None = opt(None, "metric to optimise [default: the task's]", metavar="METRIC")
     direction: str | None = opt(None, "maximize or minimize [default: the metric's]", metavar="D")
     score: str = opt("best", "evaluation that gives a trial its score: best or last")
@@ -62,17 +56,11 @@ class RunOptions:
     precision: str = opt("auto", "auto, fp32, bf16 or fp16; auto is bf16 where the hardware has it")
     seed: int = opt(42, "seed of the splits, the subsets, the trials and the sampler")
     timeout: float | None = opt(None, "seconds after which no further trial starts", metavar="S")
-    max_failures: int | None = opt(
-        None, "failed trials in a row that end the search [default: as many as trials]"
-    )
-    output_dir: Path | None = opt(
-        None, "where the study's folder goes [default: hpsearch-output]", metavar="DIR"
-    )
+    max_failures: int | None = opt(None, "failed trials in a row that end the search [default: as many as trials]")
+    output_dir: Path | None = opt(None, "where the study's folder goes [default: hpsearch-output]", metavar="DIR")
     no_retrain: bool = opt(False, "stop after the search")
     fork: str | None = opt(None, "make a changed problem a new study of this name", metavar="NAME")
-    config: Path | None = opt(
-        None, "YAML file with any of these options, dashes as underscores", metavar="FILE"
-    )
+    config: Path | None = opt(None, "YAML file with any of these options, dashes as underscores", metavar="FILE")
     quiet: bool = opt(False, "show the result alone")
     verbose: bool = opt(False, "show the libraries' log as well")
 
@@ -89,9 +77,7 @@ def as_signature(options: type, *extra: inspect.Parameter) -> inspect.Signature:
         text = meta["help"]
         if "[default" not in text and item.default not in (None, False, ()):
             text = f"{text} [default: {item.default}]"
-        option = typer.Option(
-            flag, help=text, envvar=meta["env"], metavar=meta["metavar"], show_default=False
-        )
+        option = typer.Option(flag, help=text, envvar=meta["env"], metavar=meta["metavar"], show_default=False)
         parameters.append(
             inspect.Parameter(
                 item.name,

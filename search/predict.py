@@ -75,9 +75,7 @@ def _outputs(folder: Path, record: dict[str, Any], rows: Any) -> Iterator[list[f
     with torch.inference_mode():
         for start in range(0, len(rows), BATCH):
             texts = [list(rows[start : start + BATCH][name]) for name in columns]
-            batch = tokenizer(
-                *texts, truncation=True, max_length=max_length, padding=True, return_tensors="pt"
-            )
+            batch = tokenizer(*texts, truncation=True, max_length=max_length, padding=True, return_tensors="pt")
             logits = model(**batch.to(device)).logits.float()
             yield from (logits if regression else logits.softmax(-1)).tolist()
 

@@ -33,11 +33,7 @@ def check_objective_is_returned(trainer: Any, objective: str) -> None:
 def probe_metrics(trainer: Any) -> dict[str, float]:
     """Return the metrics of the first rows of the evaluation set; `trainer` stays as it is."""
     given = trainer.eval_dataset
-    few = (
-        {name: first_rows(part) for name, part in given.items()}
-        if isinstance(given, dict)
-        else first_rows(given)
-    )
+    few = {name: first_rows(part) for name, part in given.items()} if isinstance(given, dict) else first_rows(given)
     with accelerate_state_kept():
         twin = twin_of(trainer)
         quiet = fresh_arguments(trainer.args, disable_tqdm=True, report_to=[])

@@ -43,15 +43,11 @@ class Problem:
         """Return the default configuration, brought inside the space: what the template would train with."""
         args = self.trainer.args
         defaults = {
-            name: getattr(args, name)
-            for name in self.plan.space.names
-            if not name.startswith(("model.", "data."))
+            name: getattr(args, name) for name in self.plan.space.names if not name.startswith(("model.", "data."))
         }
         defaults |= {f"model.{name}": value for name, value in _model_settings(self.trainer).items()}
         defaults |= {"data.max_length": MAX_LENGTH}
-        return self.plan.space.baseline(
-            {name: getattr(value, "value", value) for name, value in defaults.items()}
-        )
+        return self.plan.space.baseline({name: getattr(value, "value", value) for name, value in defaults.items()})
 
 
 def common_identity(trainer: Any, plan: Plan, objective: str, direction: str) -> dict[str, Any]:

@@ -67,9 +67,7 @@ def make_sampler(
         "qmc": lambda: samplers.QMCSampler(
             seed=study_seed, scramble=True, warn_independent_sampling=False, warn_asynchronous_seeding=False
         ),
-        "cmaes": lambda: samplers.CmaEsSampler(
-            seed=seed, n_startup_trials=STARTUP, warn_independent_sampling=False
-        ),
+        "cmaes": lambda: samplers.CmaEsSampler(seed=seed, n_startup_trials=STARTUP, warn_independent_sampling=False),
     }
     return makers[check_sampler(name)]()
 
@@ -83,9 +81,7 @@ def make_pruner(name: str) -> optuna.pruners.BasePruner:
         "none": pruners.NopPruner,
         "median": lambda: pruners.MedianPruner(n_startup_trials=STARTUP - 1, n_warmup_steps=first),
         "asha": lambda: pruners.SuccessiveHalvingPruner(min_resource=first, reduction_factor=2),
-        "hyperband": lambda: pruners.HyperbandPruner(
-            min_resource=first, max_resource=100, reduction_factor=2
-        ),
+        "hyperband": lambda: pruners.HyperbandPruner(min_resource=first, max_resource=100, reduction_factor=2),
     }
     return makers[check_pruner(name)]()
 
@@ -103,9 +99,7 @@ def grid(space: Space, study_seed: int) -> list[dict[str, Any]]:
     return configurations
 
 
-def untried(
-    configurations: Sequence[Mapping[str, Any]], tried: Sequence[Mapping[str, Any]]
-) -> list[Mapping[str, Any]]:
+def untried(configurations: Sequence[Mapping[str, Any]], tried: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return the configurations that are none of `tried`, in their order."""
     return [one for one in configurations if not any(one.items() <= other.items() for other in tried)]
 

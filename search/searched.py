@@ -57,9 +57,7 @@ class SearchedStudy:
         """The folder with the best trial's model, as it was at the evaluation that gave the score."""
         found = StudyPaths(Path(self._run.study.folder)).checkpoint(self.best.number)
         if found is None:
-            raise BadInput(
-                f"the checkpoint of trial {self.best.number} is gone from {self._run.study.folder!r}"
-            )
+            raise BadInput(f"the checkpoint of trial {self.best.number} is gone from {self._run.study.folder!r}")
         return found
 
     @property

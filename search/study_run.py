@@ -112,9 +112,7 @@ def open_study(
     if fork is not None:
         if existing is None:
             raise BadInput(f"no study {name!r} to fork", hint="leave --fork out to start it")
-        return _open_or_make(
-            store, problem, name=fork, trials=trials, output_dir=output_dir, forked_from=name
-        )
+        return _open_or_make(store, problem, name=fork, trials=trials, output_dir=output_dir, forked_from=name)
     return _open_or_make(store, problem, name=name, trials=trials, output_dir=output_dir, forked_from=None)
 
 

@@ -62,13 +62,9 @@ class TrialRun:
 
     def start(self, params: Mapping[str, Any], optuna_trial_id: int | None) -> Configuration:
         """Resolve what was sampled and write it down before anything is built from it."""
-        self.record(
-            params=dict(params), baseline=self.trial.number == 0, optuna_trial_id=optuna_trial_id
-        )
+        self.record(params=dict(params), baseline=self.trial.number == 0, optuna_trial_id=optuna_trial_id)
         configuration = self.resolve(params)
-        self.record(
-            config=configuration.to_dict(), fraction=configuration.fraction, seed=configuration.seed
-        )
+        self.record(config=configuration.to_dict(), fraction=configuration.fraction, seed=configuration.seed)
         return configuration
 
     def record(self, **values: Any) -> None:
@@ -128,9 +124,7 @@ class TrialRun:
     def seconds(self) -> dict[str, float]:
         """Return where the trial's time went: setting up, training, evaluating."""
         total = self.clock() - self.began
-        evaluate = sum(
-            {id(one.metrics): one.metrics.get("eval_runtime", 0.0) for one in self.evaluations}.values()
-        )
+        evaluate = sum({id(one.metrics): one.metrics.get("eval_runtime", 0.0) for one in self.evaluations}.values())
         setup = self.budget.began - self.began if self.budget.began else total
         return {"setup": setup, "train": max(0.0, total - setup - evaluate), "evaluate": evaluate}
 

@@ -66,9 +66,7 @@ class TrialMixin:
             return self.model_init(dict(self.hpsearch_model))  # type: ignore[attr-defined]
         return self.model_init()  # type: ignore[attr-defined]
 
-    def train(
-        self, resume_from_checkpoint: Any = None, trial: Any = None, ignore_keys_for_eval: Any = None
-    ) -> Any:
+    def train(self, resume_from_checkpoint: Any = None, trial: Any = None, ignore_keys_for_eval: Any = None) -> Any:
         """Train; in a search, resolve the trial and rebuild this trainer for it first."""
         parent: Any = super()
         if trial is None:
@@ -139,10 +137,7 @@ def rebuild(
 
 def rebuild_for_trial(twin: Any, configuration: Configuration) -> None:
     """Make `twin` the trainer of its trial, and let the search that is under way go on with it."""
-    search = {
-        name: getattr(twin, name)
-        for name in ("hp_search_backend", "hp_space", "hp_name", "compute_objective")
-    }
+    search = {name: getattr(twin, name) for name in ("hp_search_backend", "hp_space", "hp_name", "compute_objective")}
     run = twin.hpsearch_run
     splits = run.splits(configuration)
     rebuild(
@@ -186,9 +181,7 @@ def fresh_callbacks(twin: Any) -> list[TrainerCallback]:
     A callback may hold the trainer: in the copy that is the twin, so that neither model nor data are copied.
     """
     original = twin.hpsearch_original
-    given = [
-        callback for callback in original.callback_handler.callbacks if not _is_builtin(callback, original)
-    ]
+    given = [callback for callback in original.callback_handler.callbacks if not _is_builtin(callback, original)]
     shared = (original.train_dataset, original.eval_dataset, original.model, original.processing_class)
     memo = {id(original): twin, **{id(item): item for item in shared}}
     try:

@@ -58,9 +58,7 @@ def check(
     `arguments` is the class of training arguments, by default `transformers.TrainingArguments`.
     """
     types = _field_types(arguments)
-    others = [
-        f"{section}.{key}" for section, keys in (("model", model), ("data", data)) for key in keys or ()
-    ]
+    others = [f"{section}.{key}" for section, keys in (("model", model), ("data", data)) for key in keys or ()]
     for name, parameter in space.parameters.items():
         section, key = _section(name)
         if section == "args":
@@ -87,9 +85,7 @@ def _check_key(name: str, key: str, known: Collection[str]) -> None:
         raise BadInput(f"{name} is nothing the {section} knows", hint=hint)
 
 
-def _check_argument(
-    name: str, parameter: Parameter, types: Mapping[str, Any], others: Collection[str]
-) -> None:
+def _check_argument(name: str, parameter: Parameter, types: Mapping[str, Any], others: Collection[str]) -> None:
     if name not in types:
         raise BadInput(f"{name} is no field of TrainingArguments", hint=_instead(name, types, others))
     reserved = why_reserved(name)
@@ -124,8 +120,4 @@ def _instead(name: str, types: Mapping[str, Any], others: Collection[str]) -> st
     elsewhere = [other for other in others if other.partition(".")[2] == name]
     valid = [field for field in types if not why_reserved(field)] + list(others)
     near = elsewhere or difflib.get_close_matches(name, valid, n=1)
-    return (
-        f"did you mean {near[0]!r}?"
-        if near
-        else "names are fields of TrainingArguments, model.NAME or data.NAME"
-    )
+    return f"did you mean {near[0]!r}?" if near else "names are fields of TrainingArguments, model.NAME or data.NAME"

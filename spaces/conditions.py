@@ -17,10 +17,7 @@ from .values import Value, same, shown
 
 def met(parameter: Parameter, chosen: Mapping[str, object]) -> bool:
     """Tell whether `parameter` is active, given the values of the active ones before it."""
-    return all(
-        parent in chosen and _among(chosen[parent], allowed)
-        for parent, allowed in parameter.conditions.items()
-    )
+    return all(parent in chosen and _among(chosen[parent], allowed) for parent, allowed in parameter.conditions.items())
 
 
 def awaited(parameters: Mapping[str, Parameter], name: str) -> list[Value]:
@@ -51,9 +48,7 @@ def _among(value: object, values: Iterable[Value]) -> bool:
     return any(same(value, one) for one in values)
 
 
-def _check_condition(
-    name: str, parent: str, allowed: Iterable[Value], parameters: Mapping[str, Parameter]
-) -> None:
+def _check_condition(name: str, parent: str, allowed: Iterable[Value], parameters: Mapping[str, Parameter]) -> None:
     if parent not in parameters:
         raise BadInput(
             f"{name} depends on {shown(parent)}, which is not in the space",

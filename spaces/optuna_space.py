@@ -37,9 +37,7 @@ def _suggested(name: str, parameter: Parameter, trial: BaseTrial) -> Value:
         case Float():
             return trial.suggest_float(name, parameter.low, parameter.high, log=parameter.log)
         case Int():
-            return trial.suggest_int(
-                name, parameter.low, parameter.high, step=parameter.step, log=parameter.log
-            )
+            return trial.suggest_int(name, parameter.low, parameter.high, step=parameter.step, log=parameter.log)
         case _:
             return trial.suggest_categorical(name, list(parameter.values or ()))
 

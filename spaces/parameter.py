@@ -71,9 +71,7 @@ class Parameter(abc.ABC):
         return {"type": self.kind, **self._own_dict(), **({"when": when} if when else {})}
 
     def __str__(self) -> str:
-        conditions = [
-            f"{name} is {' or '.join(map(text_of, values))}" for name, values in self.conditions.items()
-        ]
+        conditions = [f"{name} is {' or '.join(map(text_of, values))}" for name, values in self.conditions.items()]
         return self._own_text() + (f", when {' and '.join(conditions)}" if conditions else "")
 
     @abc.abstractmethod
@@ -113,9 +111,7 @@ def _conditions(when: object) -> dict[str, tuple[Value, ...]] | None:
     if when is None or when == {}:
         return None
     if not isinstance(when, Mapping):
-        raise BadInput(
-            f"`when` maps names to values, got {shown(when)}", hint="write `when: {optim: adafactor}`"
-        )
+        raise BadInput(f"`when` maps names to values, got {shown(when)}", hint="write `when: {optim: adafactor}`")
     return {name: distinct(f"when {shown(name)}", _listed(values)) for name, values in when.items()}
 
 

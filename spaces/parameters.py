@@ -93,9 +93,7 @@ class Float(_Range):
 
     def middle(self) -> float:
         """Return the mean of the ends, the geometric one on a log range."""
-        return self.clip(
-            math.sqrt(self.low) * math.sqrt(self.high) if self.log else self.low / 2 + self.high / 2
-        )
+        return self.clip(math.sqrt(self.low) * math.sqrt(self.high) if self.log else self.low / 2 + self.high / 2)
 
     def grid(self, points: int) -> list[Value]:
         """Return `points` values from end to end; the middle for one point."""
@@ -297,9 +295,7 @@ def parameter_from(written: object) -> Parameter:
     return make(**given)
 
 
-_FORMS = (
-    "write {low: 1.0e-5, high: 1.0e-3, log: true}, {type: int, low: 1, high: 4}, {choices: [8, 16]} or 0.01"
-)
+_FORMS = "write {low: 1.0e-5, high: 1.0e-3, log: true}, {type: int, low: 1, high: 4}, {choices: [8, 16]} or 0.01"
 
 
 def _kind_of(written: Mapping[Any, Any]) -> type[Parameter]:
@@ -307,9 +303,7 @@ def _kind_of(written: Mapping[Any, Any]) -> type[Parameter]:
     if "type" in written:
         kind = written["type"]
         if not isinstance(kind, str) or kind not in KINDS:
-            raise BadInput(
-                f"no kind of parameter is called {shown(kind)}", hint=did_you_mean(str(kind), KINDS)
-            )
+            raise BadInput(f"no kind of parameter is called {shown(kind)}", hint=did_you_mean(str(kind), KINDS))
         return KINDS[kind]
     for key, kind_ in (("choices", Choice), ("value", Constant), ("low", Float), ("high", Float)):
         if key in written:
@@ -351,9 +345,7 @@ def _check_default(parameter: _Range | Choice) -> None:
         return
     if not parameter.contains(parameter.default):
         ends = shown(list(parameter.ends))
-        raise BadInput(
-            f"a default must be one of the values, got default={shown(parameter.default)} for {ends}"
-        )
+        raise BadInput(f"a default must be one of the values, got default={shown(parameter.default)} for {ends}")
     settle(parameter, default=parameter.exact(parameter.default))
 
 

@@ -130,9 +130,7 @@ class Space:
                 f"{endless[0]} has no end of values: {self._parameters[endless[0]]}",
                 hint="say how many points of a range to take",
             )
-        return enumeration.configurations(
-            self._parameters, {k: v for k, v in thinned.items() if v is not None}
-        )
+        return enumeration.configurations(self._parameters, {k: v for k, v in thinned.items() if v is not None})
 
     def grid(self, points: int = 4) -> dict[str, list[Value]]:
         """Return the values of a grid search by searched name: at most `points` of a range, every choice.

@@ -145,9 +145,7 @@ def refusal(address: URL, error: BaseException) -> StoreFailed:
             f"{where} has no room left: {reason(address, error)}",
             hint="make room and run the same command again: it continues",
         )
-    return StoreFailed(
-        f"{where} refused: {reason(address, error)}", hint="run the same command again: it continues"
-    )
+    return StoreFailed(f"{where} refused: {reason(address, error)}", hint="run the same command again: it continues")
 
 
 def has_no_room(address: URL, error: BaseException) -> bool:

@@ -28,9 +28,7 @@ def open_optuna_study(
     """Return Optuna's study of that name, made with `first` as the parameters of its first trials."""
     import optuna
 
-    study = optuna.create_study(
-        storage=storage, study_name=study_name, direction=direction, load_if_exists=True
-    )
+    study = optuna.create_study(storage=storage, study_name=study_name, direction=direction, load_if_exists=True)
     if not study.get_trials(deepcopy=False):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # a name for the dashboard

@@ -184,9 +184,7 @@ def run_steps(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
 
-    config = Config(
-        attributes={"connection": connection, "metadata": metadata, "version_table": VERSION_TABLE}
-    )
+    config = Config(attributes={"connection": connection, "metadata": metadata, "version_table": VERSION_TABLE})
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     command.upgrade(config, REVISIONS[-1])

@@ -44,16 +44,12 @@ def summaries() -> Select[Any]:
     """List every study with its counts and best scores, oldest first; one index of the trials answers it."""
     counts = _counts().subquery()
     return (
-        select(studies, counts)
-        .outerjoin(counts, counts.c.of_study == studies.c.study_id)
-        .order_by(studies.c.study_id)
+        select(studies, counts).outerjoin(counts, counts.c.of_study == studies.c.study_id).order_by(studies.c.study_id)
     )
 
 
 def _counts() -> Select[Any]:
-    counted = [
-        func.count(case((trials.c.state == state.value, 1))).label(state.value.lower()) for state in TrialState
-    ]
+    counted = [func.count(case((trials.c.state == state.value, 1))).label(state.value.lower()) for state in TrialState]
     score = case((trials.c.state == TrialState.COMPLETE.value, trials.c.score))
     best = func.max(score).label("highest"), func.min(score).label("lowest")
     return select(trials.c.study_id.label("of_study"), *counted, *best).group_by(trials.c.study_id)
@@ -90,9 +86,7 @@ def take_slot(study_id: int) -> Update:
     One statement, and it locks the row: two workers never take the same slot or number, on any database.
     """
     free = studies.c.study_id == study_id, studies.c.slots < studies.c.trials
-    return (
-        update(studies).where(*free).values(slots=studies.c.slots + 1, next_number=studies.c.next_number + 1)
-    )
+    return update(studies).where(*free).values(slots=studies.c.slots + 1, next_number=studies.c.next_number + 1)
 
 
 def give_slot_back(trial_id: int) -> Update:
@@ -202,9 +196,7 @@ def failures_in_a_row(study_id: int) -> Select[Any]:
     ended = select(trials.c.finished_at).where(trials.c.study_id == study_id, trials.c.state.in_(ENDED_WELL))
     last = ended.order_by(trials.c.finished_at.desc()).limit(1).scalar_subquery()
     failed = trials.c.study_id == study_id, trials.c.state == TrialState.FAILED.value
-    return select(func.count().label("failures")).where(
-        *failed, trials.c.finished_at > func.coalesce(last, "")
-    )
+    return select(func.count().label("failures")).where(*failed, trials.c.finished_at > func.coalesce(last, ""))
 
 
 # Models

@@ -111,9 +111,7 @@ trials = Table(
     _json("curve"),
     _json("seconds"),
     UniqueConstraint("study_id", "number"),
-    Index(
-        None, "study_id", "state", "number", "score"
-    ),  # next in the queue, counts and best, without the rows
+    Index(None, "study_id", "state", "number", "score"),  # next in the queue, counts and best, without the rows
     Index(None, "study_id", "finished_at"),  # failures in a row
     **OPTIONS,
 )

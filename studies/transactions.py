@@ -73,9 +73,7 @@ def refuse(connection: Connection, trial_id: int) -> NoReturn:
     """Raise why a trial cannot be written to."""
     found = rows(connection, sql.trial_by_id(trial_id))
     if not found:
-        raise TrialNotFound(
-            "the trial is gone: its study was deleted", hint="`hpsearch studies` lists what is left"
-        )
+        raise TrialNotFound("the trial is gone: its study was deleted", hint="`hpsearch studies` lists what is left")
     number, state = found[0]["number"], TrialState(found[0]["state"])
     if state.is_finished:
         raise TrialFinished(f"trial {number} is {state.value} and never changes again")

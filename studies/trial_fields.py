@@ -37,9 +37,7 @@ def columns_of(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the columns for `values`. Raises `TypeError` for a field that is not one of `TrialFields`."""
     unknown = sorted(values.keys() - FIELDS)
     if unknown:
-        raise TypeError(
-            f"a trial has no field {', '.join(unknown)} to write; known: {', '.join(sorted(FIELDS))}"
-        )
+        raise TypeError(f"a trial has no field {', '.join(unknown)} to write; known: {', '.join(sorted(FIELDS))}")
     columns = dict(values)
     if columns.get("checkpoint") is not None:
         columns["checkpoint"] = fspath(columns["checkpoint"])
@@ -48,16 +46,12 @@ def columns_of(values: Mapping[str, Any]) -> dict[str, Any]:
     return columns
 
 
-def ending_of(
-    state: TrialState, score: float | None, failure: Failure | None, message: str | None
-) -> dict[str, Any]:
+def ending_of(state: TrialState, score: float | None, failure: Failure | None, message: str | None) -> dict[str, Any]:
     """Return the columns of a trial's end. Raises `ValueError` where they do not go together."""
     if not state.is_finished:
         raise ValueError(f"a trial cannot end {state.value}")
     if (state is TrialState.FAILED) != (failure is not None):
-        raise ValueError(
-            f"a failure class belongs to a failed trial and to no other, got {failure} for {state}"
-        )
+        raise ValueError(f"a failure class belongs to a failed trial and to no other, got {failure} for {state}")
     return {
         "state": state.value,
         "score": finite(score),

@@ -15,9 +15,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from .errors import StoreUnusable
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mariadb")
-EXAMPLES = (
-    "write sqlite:///hpsearch.db, postgresql+psycopg://USER@HOST/NAME or mysql+pymysql://USER@HOST/NAME"
-)
+EXAMPLES = "write sqlite:///hpsearch.db, postgresql+psycopg://USER@HOST/NAME or mysql+pymysql://USER@HOST/NAME"
 HIDDEN = "***"
 SECRET_KEY = re.compile(r"pass|pwd|secret|token", re.IGNORECASE)
 

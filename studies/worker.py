@@ -14,9 +14,7 @@ from functools import cache
 
 import psutil
 
-SAME_START_S = (
-    2.0  # the start of a process is derived from the boot time, which clock corrections move a little
-)
+SAME_START_S = 2.0  # the start of a process is derived from the boot time, which clock corrections move a little
 BOOT, NAMESPACE = "/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"
 
 

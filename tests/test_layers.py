@@ -63,7 +63,9 @@ def test_every_package_is_listed():
     assert {"hpsearch", *found} == set(listed)
 
 
-@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["studies", "--store", "sqlite:///none.db"], ["tasks"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["run", "--help"], ["studies", "--store", "sqlite:///none.db"], ["tasks"]]
+)
 def test_looking_imports_nothing_heavy(words, run_python):
     """Help and listings answer without importing torch, transformers, datasets, optuna or ray."""
     program = (

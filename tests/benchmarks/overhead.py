@@ -20,6 +20,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from transformers import Trainer
+
 from hpsearch.search.command_run import open_run, space_of
 from hpsearch.search.configuration import Configuration
 from hpsearch.search.loop import Plan
@@ -29,7 +31,6 @@ from hpsearch.search.splits import at_fraction
 from hpsearch.search.view import View
 from hpsearch.studies.records import TrialState
 from hpsearch.studies.store import StudyStore
-from transformers import Trainer
 
 
 def timed(work: Callable[[], Any]) -> float:
@@ -124,8 +125,7 @@ def command_line(folder: Path) -> None:
     program = str(Path(sys.executable).parent / "hpsearch")
     for words, bar in ((["--help"], 0.3), (["studies", "--store", url], 1.0)):
         seconds = [
-            timed(partial(subprocess.run, [program, *words], check=True, stdout=subprocess.DEVNULL))
-            for _ in range(7)
+            timed(partial(subprocess.run, [program, *words], check=True, stdout=subprocess.DEVNULL)) for _ in range(7)
         ]
         print(f"hpsearch {words[0]:<14} {statistics.median(seconds):8.3f} s   (bar: {bar} s)")
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from hpsearch.studies.store import StudyStore
 from hpsearch.studies.tables import VERSION_TABLE
 

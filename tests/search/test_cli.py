@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import typer
+
 from hpsearch.search.cli import app
 from hpsearch.search.options import RunOptions
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from hpsearch.search.tasks import TASKS
 from hpsearch.spaces.presets import PRESETS
 from hpsearch.spaces.space import Space

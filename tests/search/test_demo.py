@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments, set_seed
+
 from hpsearch.search.collator import TaskCollator
 from hpsearch.search.demo import LABELS, PHENOMENA, demo_corpus
 from hpsearch.search.metrics import compute_metrics
@@ -17,7 +19,6 @@ from hpsearch.search.models import tiny_tokenizer
 from hpsearch.search.prepared import prepare, subset_indices
 from hpsearch.search.raw import load_task
 from hpsearch.search.tasks import TASKS
-from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments, set_seed
 
 RECORDED = "235e5e00a476fc80"
 

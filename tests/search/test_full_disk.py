@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from hpsearch.studies.store import StudyStore
 
 from .command import COLUMNS, TINY, csv_text, files_below, hpsearch, refused, rows

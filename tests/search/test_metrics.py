@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hpsearch.search.metrics import compute_metrics, scores, task_metric
-from hpsearch.search.tasks import TASKS, custom_task
 from scipy import stats
 from sklearn import metrics as sk
 from transformers import EvalPrediction
+
+from hpsearch.search.metrics import compute_metrics, scores, task_metric
+from hpsearch.search.tasks import TASKS, custom_task
 
 CUSTOM = custom_task(["text"], "target")
 BINARY = CUSTOM.with_labels(("no", "yes"))

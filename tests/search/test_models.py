@@ -26,9 +26,17 @@ FAMILIES = {
     "XLMRoberta": {**SMALL, "max_position_embeddings": 70, "pad_token_id": 0},
     "GPT2": {"vocab_size": 40, "n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 64},
     "DebertaV2": SMALL,
-    "T5": {"vocab_size": 40, "d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_heads": 2, "decoder_start_token_id": 0},
+    "T5": {
+        "vocab_size": 40,
+        "d_model": 16,
+        "d_kv": 8,
+        "d_ff": 16,
+        "num_layers": 1,
+        "num_heads": 2,
+        "decoder_start_token_id": 0,
+    },
 }
-WORDS = "the a cat dog sees hears big small red old man runs".split()
+WORDS = ["the", "a", "cat", "dog", "sees", "hears", "big", "small", "red", "old", "man", "runs"]
 
 
 def save_tokenizer(folder: Path, *, padded: bool) -> None:

@@ -10,6 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import PreTrainedTokenizerFast
+
 from hpsearch.search.prepared import (
     Prepared,
     check_subset,
@@ -21,10 +26,6 @@ from hpsearch.search.prepared import (
 from hpsearch.search.raw import RawData, load_task
 from hpsearch.search.tasks import custom_task
 from hpsearch.spaces.errors import BadInput, HpsearchError
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import PreTrainedTokenizerFast
 
 WORDS = [f"w{number}" for number in range(20)]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import datasets
 import pytest
+
 from hpsearch.search.labels import infer_labels
 from hpsearch.search.raw import RawData, load_task
 from hpsearch.search.tasks import TASKS, custom_task

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from hpsearch.studies.errors import StoreNotFound, StudyNotFound
 from hpsearch.studies.records import Trial, TrialState
 from hpsearch.studies.store import StudyStore

@@ -256,7 +256,11 @@ def test_a6_what_ran_is_stored_and_retrained(toy, stock):
     assert "learning_rate" not in best.hyperparameters
 
     seen, recorder = recording(lambda args, model: args.to_dict())
-    space = {"learning_rate": Float(1e-4, 1e-2, log=True), "weight_decay": 0.03, "optim": Choice(["adamw_torch", "sgd"])}
+    space = {
+        "learning_rate": Float(1e-4, 1e-2, log=True),
+        "weight_decay": 0.03,
+        "optim": Choice(["adamw_torch", "sgd"]),
+    }
     study = toy.search(toy.trainer(callbacks=[recorder]), space=space, subset=0.5)
     model = study.retrain()
 
@@ -462,7 +466,9 @@ def test_a11_a_search_in_which_all_trials_are_pruned_ends_well(toy, stock):
 def test_a11_a_search_in_which_every_trial_fails_stops(toy):
     """A11: as many failures in a row as trials end the search with the last reason, and nothing is lost."""
     errors = {number: RuntimeError(f"boom {number}") for number in range(20)}
-    with pytest.raises(hpsearch.HpsearchError, match="3 trials in a row failed, the last one with: RuntimeError: boom 2"):
+    with pytest.raises(
+        hpsearch.HpsearchError, match="3 trials in a row failed, the last one with: RuntimeError: boom 2"
+    ):
         toy.search(toy.trainer(callbacks=[Fails(errors)]), trials=3)
 
     assert 3 == hpsearch.StudyStore.open(toy.store).studies()[0].failed
@@ -472,7 +478,7 @@ def test_a11_a_search_in_which_every_trial_fails_stops(toy):
 
 
 def test_a13_trials_report_at_the_same_shares_of_their_budget(toy, stock):
-    """A13: stock reports at optimiser steps, which differ with the batch size; ours at 25, 50, 75 and 100 percent."""
+    """A13: stock reports at optimiser steps, which differ with the batch size; ours at quarters of the budget."""
     trainer = toy.trainer(args={"eval_strategy": "epoch", "num_train_epochs": 2})
     storage = optuna.storages.InMemoryStorage()
     stock(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas
 import pytest
+
 from hpsearch.search.submission import read_unlabelled, write_predictions
 from hpsearch.search.tasks import TASKS, custom_task
 from hpsearch.spaces.errors import BadInput

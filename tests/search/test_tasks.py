@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from hpsearch.search.tasks import TASKS, Task, check_objective, custom_task, task_named
 from hpsearch.spaces.errors import BadInput
 

@@ -88,7 +88,8 @@ def test_quiet_shows_nothing_and_a_pipe_gets_plain_lines(capfd):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(None, "-"), (0.4, "0s"), (59.4, "59s"), (200.0, "3m20s"), (7500.0, "2h05m"), (3599.9, "1h00m")]
+    ("seconds", "text"),
+    [(None, "-"), (0.4, "0s"), (59.4, "59s"), (200.0, "3m20s"), (7500.0, "2h05m"), (3599.9, "1h00m")],
 )
 def test_durations_are_short(seconds, text):
     """Seconds, minutes or hours, whichever says it best."""

@@ -5,11 +5,12 @@ import fnmatch
 from dataclasses import dataclass, field
 
 import pytest
+from transformers import Seq2SeqTrainingArguments, TrainingArguments
+
 from hpsearch.spaces import PRESETS, Choice, Constant, Float, Int, Space
 from hpsearch.spaces.arguments import RESERVED, SUCCESSORS, why_reserved
 from hpsearch.spaces.binding import Sections, check, split
 from hpsearch.spaces.errors import BadInput
-from transformers import Seq2SeqTrainingArguments, TrainingArguments
 
 MODEL = ("freeze_encoder", "hidden_dropout_prob", "num_hidden_layers")
 DATA = ("max_length",)
@@ -171,9 +172,7 @@ def test_every_field_of_training_arguments_is_either_searchable_or_reserved():
     searchable = {name for name in fields_of_training_arguments() if not why_reserved(name)}
 
     assert SEARCHABLE == searchable
-    assert [] == [
-        pattern for pattern in RESERVED if not fnmatch.filter(fields_of_training_arguments(), pattern)
-    ]
+    assert [] == [pattern for pattern in RESERVED if not fnmatch.filter(fields_of_training_arguments(), pattern)]
 
 
 @pytest.mark.parametrize(
@@ -205,9 +204,7 @@ def test_what_hpsearch_sets_itself_is_refused_with_the_reason(name):
     assert "leave it out" == refusal.hint
 
 
-@pytest.mark.parametrize(
-    "parameter", [Constant(500), Choice([0, 100]), Float(0.0, 1.0), Int(0, 500), Float(-0.1, 0.1)]
-)
+@pytest.mark.parametrize("parameter", [Constant(500), Choice([0, 100]), Float(0.0, 1.0), Int(0, 500), Float(-0.1, 0.1)])
 def test_d3_a_number_of_warm_up_steps_is_refused(parameter):
     """D3: 500 steps may be all of a subset run and 2 % of the full one; only a share transfers."""
     refusal = refusal_of({"warmup_steps": parameter})
@@ -216,9 +213,7 @@ def test_d3_a_number_of_warm_up_steps_is_refused(parameter):
     assert "max_steps" in str(refusal_of({"max_steps": 100}))
 
 
-@pytest.mark.parametrize(
-    "parameter", [Constant(0), Constant(0.25), Choice([0.0, 0.06, 0.1]), Float(0.0, 0.3)]
-)
+@pytest.mark.parametrize("parameter", [Constant(0), Constant(0.25), Choice([0.0, 0.06, 0.1]), Float(0.0, 0.3)])
 def test_d3_a_share_of_the_steps_is_accepted(parameter):
     """D3: a warm-up below 1 is the share of all steps, whatever their number."""
     check(Space({"warmup_steps": parameter}), model=None, data=())

@@ -12,9 +12,7 @@ def test_spaces_imports_nothing_heavy(tmp_path):
     imports = "; ".join(f"import hpsearch.spaces{module}" for module in MODULES)
     code = f"import sys; {imports}; print(sorted(set({HEAVY}) & set(sys.modules)))"
 
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
 
     assert "[]\n" == done.stdout
 

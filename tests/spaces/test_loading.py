@@ -1,6 +1,7 @@
 """Spaces by name and from YAML files, and every way such a file can be wrong."""
 
 import pytest
+
 from hpsearch.spaces import PRESETS, Choice, Constant, Float, Int, Space, load_space
 from hpsearch.spaces.errors import BadInput
 
@@ -112,9 +113,7 @@ def test_a_bomb_of_aliases_is_refused_in_a_short_message(tmp_path):
     assert 500 > len(str(refusal.value))
 
 
-@pytest.mark.parametrize(
-    "name", ["missing.yaml", "folder", "no/such/file", "x" * 5000 + ".yaml", "a\0b.yaml"]
-)
+@pytest.mark.parametrize("name", ["missing.yaml", "folder", "no/such/file", "x" * 5000 + ".yaml", "a\0b.yaml"])
 def test_a_file_that_cannot_be_read_is_named(tmp_path, name):
     """Missing, a folder, or no possible name: one sentence."""
     (tmp_path / "folder").mkdir()
@@ -123,9 +122,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, name):
         load_space(tmp_path / name)
 
 
-@pytest.mark.parametrize(
-    ("name", "near"), [("smal", "'small'"), ("Default", "'default'"), ("", "default, head")]
-)
+@pytest.mark.parametrize(("name", "near"), [("smal", "'small'"), ("Default", "'default'"), ("", "default, head")])
 def test_an_unknown_preset_names_the_nearest(name, near):
     """A misspelt preset is refused with the one that was meant."""
     with pytest.raises(BadInput) as refusal:

@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from transformers import SchedulerType
+
 from hpsearch.spaces import Choice, Constant, Float, Int
 from hpsearch.spaces.errors import BadInput
 from hpsearch.spaces.parameters import parameter_from
-from transformers import SchedulerType
 
 REFUSED = [
     (lambda: Float(1.0, 1.0), "low=1.0, high=1.0"),
@@ -122,9 +123,7 @@ def test_grid_goes_from_end_to_end(parameter, points, values):
     assert values == parameter.grid(points)
 
 
-@pytest.mark.parametrize(
-    "parameter", [Float(1e-5, 1e-3, log=True), Float(-0.3, 0.7), Int(3, 96, step=3)], ids=str
-)
+@pytest.mark.parametrize("parameter", [Float(1e-5, 1e-3, log=True), Float(-0.3, 0.7), Int(3, 96, step=3)], ids=str)
 @pytest.mark.parametrize("points", [2, 3, 7])
 def test_the_ends_of_a_grid_are_the_ends_of_the_range(parameter, points):
     """To the last bit: a logarithm and back does not move the ends."""

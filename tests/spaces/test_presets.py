@@ -1,6 +1,7 @@
 """The spaces that come with hpsearch."""
 
 import pytest
+
 from hpsearch.spaces import PRESETS, Float, Space
 
 # What transformers 5 recommends, written down: `tests/spaces/test_binding.py` binds to the real thing.

@@ -7,17 +7,18 @@ import logging
 import optuna
 import pytest
 import yaml
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from ray.tune.experiment import Experiment
+from ray.tune.search.basic_variant import BasicVariantGenerator
+from ray.tune.search.variant_generator import generate_variants
+
 from hpsearch.spaces import Choice, Constant, Float, Int, Space, load_space
 from hpsearch.spaces.errors import BadInput
 from hpsearch.spaces.optuna_space import distributions, suggest
 from hpsearch.spaces.parameter import Parameter
 from hpsearch.spaces.parameters import parameter_from
 from hpsearch.spaces.ray_space import from_ray, to_ray
-from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
-from ray.tune.experiment import Experiment
-from ray.tune.search.basic_variant import BasicVariantGenerator
-from ray.tune.search.variant_generator import generate_variants
 
 NAMES = ("learning_rate", "model.dropout", "data.max_length", "optim", "weight_decay", "model.layers")
 # A loaded machine is no failure; a temporary folder may be shared by all examples of one test.
@@ -195,9 +196,7 @@ def test_configurations_agree_with_brute_force(space):
 @given(spaces(), st.integers(1, 3))
 def test_the_configurations_of_a_grid_agree_with_brute_force(space, points):
     """A grid search tries each distinct configuration of the grid once."""
-    constant = {
-        name: list(kind.values) for name, kind in space.parameters.items() if isinstance(kind, Constant)
-    }
+    constant = {name: list(kind.values) for name, kind in space.parameters.items() if isinstance(kind, Constant)}
     listed = [repr(sorted(configuration.items())) for configuration in space.configurations(points)]
 
     assert sorted(brute_force(space, constant | space.grid(points))) == sorted(listed)
@@ -247,9 +246,7 @@ def test_every_value_of_a_range_is_drawn_by_both():
     expected = {"plain": {1, 2, 3}, "stepped": {1, 4, 7}, "log": {1, 2, 3}}
 
     from_optuna = [suggest(space, study.ask()) for _ in range(60)]
-    by_ray = [
-        from_ray(space, config) for seed in range(20) for config in ray_configurations(to_ray(space), seed)
-    ]
+    by_ray = [from_ray(space, config) for seed in range(20) for config in ray_configurations(to_ray(space), seed)]
     assert expected == {name: {values[name] for values in from_optuna} for name in space.names}
     assert expected == {name: {values[name] for values in by_ray} for name in space.names}
 
@@ -280,9 +277,7 @@ def test_a_fixed_trial_outside_the_space_is_refused():
 
 def test_an_sql_store_keeps_every_kind_of_value(tmp_path):
     """A8: what a trial gets is what Optuna's SQL tables give back, type and all."""
-    space = Space(
-        {"a": Float(1e-6, 1e-3, log=True), "b": Int(1, 9, step=2), "c": Choice([None, True, 3, 0.1, "x"])}
-    )
+    space = Space({"a": Float(1e-6, 1e-3, log=True), "b": Int(1, 9, step=2), "c": Choice([None, True, 3, 0.1, "x"])})
     study = optuna.create_study(
         storage=f"sqlite:///{tmp_path}/optuna.db", sampler=optuna.samplers.RandomSampler(seed=3)
     )
@@ -293,9 +288,7 @@ def test_an_sql_store_keeps_every_kind_of_value(tmp_path):
     assert 5 == len({repr(values["c"]) for values in asked})
 
 
-keys = st.sampled_from(
-    ["type", "low", "high", "log", "step", "default", "when", "choices", "value", "float", "int"]
-)
+keys = st.sampled_from(["type", "low", "high", "log", "step", "default", "when", "choices", "value", "float", "int"])
 json_like = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.binary(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(scalars | keys, inner, max_size=4),

@@ -5,6 +5,7 @@ import json
 import pickle
 
 import pytest
+
 from hpsearch.spaces import Choice, Constant, Float, Int, Space
 from hpsearch.spaces.errors import BadInput
 
@@ -270,6 +271,4 @@ def test_str_is_a_table_for_people():
     """`hpsearch spaces` prints one line a parameter, and how much there is to search."""
     space = Space({"a": Choice([8, 16]), "bcd": Float(0, 1, when={"a": 8})}, name="mine")
 
-    assert "mine: 2 searched, no end of configurations\n  a    8 | 16\n  bcd  0.0 .. 1.0, when a is 8" == str(
-        space
-    )
+    assert "mine: 2 searched, no end of configurations\n  a    8 | 16\n  bcd  0.0 .. 1.0, when a is 8" == str(space)

@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import column, delete, select, table
+
 from hpsearch.spaces.errors import BadInput
 from hpsearch.studies.engine import make_engine, transaction
 from hpsearch.studies.errors import (
@@ -29,7 +31,6 @@ from hpsearch.studies.schema import SchemaState, schema_status, upgrade
 from hpsearch.studies.store import StudyStore
 from hpsearch.studies.tables import PREFIX, VERSION_TABLE, metadata, studies
 from hpsearch.studies.worker import is_alive
-from sqlalchemy import column, delete, select, table
 
 from .making import HandClock, claimed, claimer, completed, make_study, said_by
 
@@ -171,12 +172,8 @@ class StoreContract:
         """A released trial is claimed next: same number, attempt and configuration, nothing counted."""
         study = make_study(store, trials=2)
         first = claimed(store, study)
-        store.record(
-            first.trial_id, params={"lr": 1e-5}, config={"a": 1}, baseline=True, seed=7, fraction=0.1
-        )
-        store.record(
-            first.trial_id, curve=[{"budget": 0.5, "score": 1}], metrics={"m": 1}, seconds={"train": 2}
-        )
+        store.record(first.trial_id, params={"lr": 1e-5}, config={"a": 1}, baseline=True, seed=7, fraction=0.1)
+        store.record(first.trial_id, curve=[{"budget": 0.5, "score": 1}], metrics={"m": 1}, seconds={"train": 2})
         claimed(store, study, "other")
 
         assert store.release(first.trial_id)
@@ -211,9 +208,7 @@ class StoreContract:
         assert 40 == states[TrialState.COMPLETE]
         assert len(trials) == 40 + states[TrialState.FAILED]
         assert sorted(numbers) == [trial.number for trial in trials] == list(range(len(trials)))
-        assert {trial.number: {"number": trial.number} for trial in trials} == {
-            t.number: t.params for t in trials
-        }
+        assert {trial.number: {"number": trial.number} for trial in trials} == {t.number: t.params for t in trials}
 
     def test_threads_share_a_store(self, store):
         """One store object used by eight threads gives 40 trials, none twice, and renews them meanwhile."""

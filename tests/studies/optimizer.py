@@ -4,6 +4,7 @@ import sys
 import time
 
 import optuna
+
 from hpsearch.studies.optuna_storage import optuna_storage
 
 

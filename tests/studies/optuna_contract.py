@@ -11,10 +11,11 @@ from pathlib import Path
 
 import optuna
 import pytest
-from hpsearch.studies.optuna_storage import optuna_storage, optuna_zombies, requeue
-from hpsearch.studies.store import StudyStore
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState as OptunaState
+
+from hpsearch.studies.optuna_storage import optuna_storage, optuna_zombies, requeue
+from hpsearch.studies.store import StudyStore
 
 from .making import make_study
 

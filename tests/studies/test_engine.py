@@ -7,13 +7,14 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event, make_url
+
 from hpsearch.studies import engine
 from hpsearch.studies.errors import StoreFull
 from hpsearch.studies.optuna_storage import optuna_storage
 from hpsearch.studies.records import TrialState
 from hpsearch.studies.schema import schema_status
 from hpsearch.studies.store import StudyStore
-from sqlalchemy import event, make_url
 
 from .making import claimed, completed, make_study
 

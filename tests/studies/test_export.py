@@ -8,6 +8,7 @@ import json
 
 import pandas
 import pytest
+
 from hpsearch.spaces.errors import BadInput
 from hpsearch.studies.export import FORMATS, export_rows, render, write_export
 from hpsearch.studies.records import Failure, TrialState

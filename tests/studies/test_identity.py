@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+
 from hpsearch.spaces.errors import BadInput
 from hpsearch.studies.identity import StudyChanged, canonical, difference, ensure_same_problem, fingerprint
 from hpsearch.studies.store import StudyStore

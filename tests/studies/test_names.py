@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from hpsearch.spaces.errors import BadInput
 from hpsearch.studies.names import check_study_name, folder_name, new_uid
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy
 import pytest
+
 from hpsearch.studies.plain import dumps, plain
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 
 import pytest
+
 from hpsearch.studies.clock import utc_text
 from hpsearch.studies.records import Failure, Trial, TrialState
 from hpsearch.studies.store import StudyStore
@@ -41,9 +42,7 @@ def test_records_become_json(sqlite_url):
         model = add_model(store, study).to_dict()
 
     record = json.loads(json.dumps(failed.to_dict(), allow_nan=False))
-    found = {
-        name: record[name] for name in ("number", "state", "failure", "failure_message", "total_seconds")
-    }
+    found = {name: record[name] for name in ("number", "state", "failure", "failure_message", "total_seconds")}
     assert [0, "FAILED", "oom", "full", 2.5] == list(found.values())
     assert "2026-03-01T09:30:00.000000+00:00" == record["started_at"] == record["finished_at"]
     assert {"study", "task", "model", "backend", "direction", "objective", "trials"} <= summary.keys()

@@ -9,6 +9,7 @@ import optuna
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+
 from hpsearch.studies import schema
 from hpsearch.studies.errors import StoreOutdated, StoreTooNew
 from hpsearch.studies.optuna_storage import optuna_storage
@@ -106,9 +107,7 @@ def test_a_step_that_breaks_leaves_no_trace(sqlite_url, next_release):
     """A failed upgrade leaves the store as it was, for the release that made it."""
     StudyStore.open(sqlite_url, create=True).close()
     before = tables_of(sqlite_url)
-    next_release(
-        'op.create_table("hpsearch_half", sa.Column("a", sa.Text))\n    raise RuntimeError("broken")'
-    )
+    next_release('op.create_table("hpsearch_half", sa.Column("a", sa.Text))\n    raise RuntimeError("broken")')
 
     with pytest.raises(RuntimeError, match="broken"):
         upgrade(sqlite_url)

@@ -28,8 +28,6 @@ def test_looking_at_a_store_imports_nothing_heavy(sqlite_url):
     with StudyStore.open(sqlite_url, create=True) as store:
         completed(store, make_study(store))
 
-    said = subprocess.run(
-        [sys.executable, "-c", LIST, sqlite_url], capture_output=True, text=True, check=True
-    )
+    said = subprocess.run([sys.executable, "-c", LIST, sqlite_url], capture_output=True, text=True, check=True)
 
     assert ("[]\n", "") == (said.stdout, said.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from hpsearch.studies.errors import StoreFailed, StoreNotFound, StoreUnusable
 from hpsearch.studies.schema import upgrade
 from hpsearch.studies.store import StudyStore

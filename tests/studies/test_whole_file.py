@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from hpsearch.studies.whole_file import write_whole
 
 TO_STDOUT = """

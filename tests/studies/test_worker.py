@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 from hpsearch.studies.worker import is_alive, worker_name
 
 SAY = "from hpsearch.studies.worker import worker_name as w; print(w(), flush=True); input()"
