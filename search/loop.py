@@ -26,6 +26,7 @@ from .errors import SearchFailed, StopSearch
 from .paths import StudyPaths
 from .samplers import grid, untried
 from .splits import Splits, SplitSource, at_fraction
+from .talk import as_typed
 from .trial_run import TrialRun
 from .trial_trainer import accelerate_state_kept, twin_of
 from .view import View
@@ -174,7 +175,7 @@ class SearchLoop:
         last = self.store.trials(self.study.study_id)[-1]
         raise SearchFailed(
             f"{failures} trials in a row failed, the last one with: {last.failure_message}",
-            hint=f"`hpsearch trials {self.study.name}` lists them, the details are in {self.paths.log}",
+            hint=f"`hpsearch trials {as_typed(self.study.name)}` lists them, the details are in {self.paths.log}",
         )
 
 

@@ -17,8 +17,6 @@ from .prepared import check_subset
 from .splits import Splits, SplitSource, labels_of
 from .tasks import Task
 
-#: Tokens of an example unless a space has `data.max_length`.
-MAX_LENGTH = 128
 #: Libraries whose minor version may change a result.
 VERSIONED = ("hpsearch", "transformers", "torch", "optuna", "datasets")
 
@@ -36,6 +34,7 @@ class Problem:
     task_name: str
     model_name: str
     identity: dict[str, Any]
+    max_length: int | None = None  #: tokens of an example unless the space has `data.max_length`; None: not ours
     notes: dict[str, Any] = field(default_factory=dict)  #: worth knowing, but not part of the identity
     remarks: tuple[str, ...] = ()  #: worth telling the user before the search
 
@@ -46,7 +45,7 @@ class Problem:
             name: getattr(args, name) for name in self.plan.space.names if not name.startswith(("model.", "data."))
         }
         defaults |= {f"model.{name}": value for name, value in _model_settings(self.trainer).items()}
-        defaults |= {"data.max_length": MAX_LENGTH}
+        defaults |= {"data.max_length": self.max_length}
         return self.plan.space.baseline({name: getattr(value, "value", value) for name, value in defaults.items()})
 
 

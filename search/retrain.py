@@ -17,7 +17,6 @@ from .configuration import Configuration
 from .failures import ends_search
 from .loop import ShareCallback
 from .paths import put_in_place, writable_folder
-from .problem import MAX_LENGTH
 from .study_run import StudyRun
 from .talk import as_typed
 from .trial_run import finite_score
@@ -134,7 +133,7 @@ def model_record(
         "configuration": configuration.to_dict(),
         "task": run.study.spec["notes"].get("task"),
         "data": json.dumps(identity["data"]) if isinstance(identity["data"], dict) else identity["data"],
-        "max_length": MAX_LENGTH,
+        "max_length": run.problem.max_length,
         "versions": identity["versions"],
         "metrics": metrics,
         "seconds": seconds,

@@ -17,12 +17,14 @@ from .metrics import compute_metrics
 from .models import ModelInit, ModelSource, load_tokenizer, model_fingerprint
 from .precision import precision_arguments, resolve_precision
 from .prepared import Prepared, check_length, prepare
-from .problem import MAX_LENGTH, Problem, check_subset_of, common_identity, rows_of
+from .problem import Problem, check_subset_of, common_identity, rows_of
 from .raw import RawData
 from .splits import Splits
 from .tasks import Task, check_objective
 
 DATA_NAMES = ("max_length",)
+#: Tokens of an example unless a space has `data.max_length` or the model takes fewer; the usual length for GLUE.
+MAX_LENGTH = 128
 #: What a fine-tuning is started with where nobody says otherwise, and so what the baseline is made of: learning rate,
 #: epochs and batch size from the ranges of Devlin et al. 2019 (BERT, appendix A.3), weight decay and warm-up over a
 #: tenth of the steps from its pre-training set-up, which fine-tuning recipes kept (Mosbach et al. 2021).
@@ -40,10 +42,12 @@ class PreparedSource:
 
     def __init__(self, raw: RawData, tokenizer: Any, *, seed: int, cache: Path) -> None:
         self.raw, self.tokenizer, self.seed, self.cache = raw, tokenizer, seed, cache
+        self.max_length = usual_length(tokenizer)
         self.opened: dict[int, Prepared] = {}
 
-    def prepared(self, max_length: int = MAX_LENGTH) -> Prepared:
-        """Return the data with at most `max_length` tokens an example."""
+    def prepared(self, max_length: int | None = None) -> Prepared:
+        """Return the data with at most `max_length` tokens an example, or the usual number."""
+        max_length = max_length or self.max_length
         if max_length not in self.opened:
             self.opened[max_length] = prepare(
                 self.raw, self.tokenizer, max_length=max_length, seed=self.seed, cache=self.cache
@@ -52,8 +56,13 @@ class PreparedSource:
 
     def splits(self, data: dict[str, Any]) -> Splits:
         """Return the splits for the `data.*` values of a configuration."""
-        one = self.prepared(data.get("max_length", MAX_LENGTH))
+        one = self.prepared(data.get("max_length"))
         return Splits(one.train, one.selection, one.report, one.full_train)
+
+
+def usual_length(tokenizer: Any) -> int:
+    """Return the tokens of an example unless a space has `data.max_length`."""
+    return int(min(MAX_LENGTH, tokenizer.model_max_length))
 
 
 def task_problem(
@@ -90,6 +99,7 @@ def task_problem(
         task=task,
         task_name=task.name,
         model_name=model.short_name,
+        max_length=source.max_length,
         identity=identity | common_identity(trainer, plan, objective, direction),
         notes={"model": model.name, "rows": rows_of(source.splits({})), "task": task.to_dict()},
         remarks=(*raw.notes, f"precision {precision}: {why}"),
@@ -99,7 +109,7 @@ def task_problem(
 def check_lengths(space: Space, tokenizer: Any, *, pair: bool) -> None:
     """Raise `BadInput` for a `data.max_length` that leaves no room for text, or that the model has no positions for."""
     searched = space.parameters.get("data.max_length")
-    lengths = searched.ends if searched else [MAX_LENGTH]
+    lengths = searched.ends if searched else [usual_length(tokenizer)]
     for length in lengths:
         if not isinstance(length, int):
             raise BadInput(f"data.max_length takes a whole number, not {length!r}", hint="in YAML `type: int`")

@@ -114,6 +114,20 @@ def test_the_tiny_tokenizer_spells_what_it_does_not_know():
     assert ["cat", "s", "##e", "##a", "##t"] == tokenizer.tokenize("cat seat")
 
 
+def test_a_model_of_few_positions_reads_long_texts(toy, capfd):
+    """Texts are cut at what the tokenizer says its model takes, also when predicting."""
+    model = save_model(toy.folder / "start", "GPT2")
+    data = toy.folder / "rows.csv"
+    long = " ".join(["the cat sees a dog"] * 40)
+    data.write_text("text,label\n" + "".join(f"{long} {word},{word}\n" for word in ("yes", "no") * 20))
+    words = f"run --train-file {data} --text-columns text --label-column label --model {model} --trials 1 --subset 1"
+    assert 0 == main(f"{words} --set num_train_epochs=1 --study long --quiet".split())
+
+    assert 0 == main(f"predict long --file {data} --output out.tsv".split())
+
+    assert 41 == len(Path("out.tsv").read_text().splitlines())
+
+
 def test_a_frozen_encoder_trains_the_head_alone(toy, capfd):
     """After `--freeze-encoder`, the encoder of the retrained model is the one it started from."""
     model = save_model(toy.folder / "start", "Bert")
