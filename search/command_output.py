@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -32,7 +33,9 @@ def trial_json(trial: Trial) -> dict[str, Any]:
     return {**row, "seconds": row.pop("total_seconds"), "seconds_by_kind": trial.seconds}
 
 
-def outcome_json(study: Study, trials: Sequence[Trial], best: Trial, model: Model | None) -> dict[str, Any]:
+def outcome_json(
+    study: Study, trials: Sequence[Trial], best: Trial, model: Model | None, predictions: Path | None
+) -> dict[str, Any]:
     """Return how a search ended."""
     return {
         "study": study.name,
@@ -40,10 +43,13 @@ def outcome_json(study: Study, trials: Sequence[Trial], best: Trial, model: Mode
         "baseline": next((trial_json(trial) for trial in trials if trial.number == 0), None),
         "best": trial_json(best),
         "model": model and model.to_dict(),
+        "predictions": predictions and str(predictions),
     }
 
 
-def outcome_table(study: Study, trials: Sequence[Trial], best: Trial, model: Model | None) -> None:
+def outcome_table(
+    study: Study, trials: Sequence[Trial], best: Trial, model: Model | None, predictions: Path | None
+) -> None:
     """Print baseline and best side by side."""
     baseline = next((trial for trial in trials if trial.number == 0), None)
     columns = [trial for trial in (baseline, best) if trial is not None]
@@ -66,6 +72,8 @@ def outcome_table(study: Study, trials: Sequence[Trial], best: Trial, model: Mod
         evaluated = f"{study.objective} {short4(score)} on the {rows.get('evaluated', '?')} rows of the {where} split"
         show_line(f"retrained on {rows.get('train', '?')} rows in {took}: {evaluated}")
         show_line(f"model: {model.folder}", wrap=False)
+    if predictions is not None:
+        show_line(f"predictions: {predictions}", wrap=False)
 
 
 def _gain(study: Study, baseline: Trial | None, best: Trial) -> str:

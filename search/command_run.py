@@ -67,7 +67,32 @@ def run_search(options: RunOptions, *, as_json: bool) -> None:
         run.search()
         best = winner(run)
         model = None if options.no_retrain else retrain(run, best)
-    show_outcome(run.store, run.study, best, model, as_json=as_json, quiet=options.quiet)
+        predictions = predict_test_file(options, model)
+    show_outcome(run.store, run.study, best, model, predictions=predictions, as_json=as_json, quiet=options.quiet)
+
+
+def predict_test_file(options: RunOptions, model: Model | None) -> Path | None:
+    """Predict `--test-file` with the retrained model; return the file written beside it, if one was asked for."""
+    if options.test_file is None or model is None:
+        return None
+    from .predict import predict, predictions_file
+
+    with chatter_away():
+        output = predictions_file(Path(model.folder), options.test_file)
+        return predict(Path(model.folder), options.test_file, output).path
+
+
+def check_test_file(options: RunOptions) -> None:
+    """Raise `BadInput` for a `--test-file` that could not be predicted in the end."""
+    if options.test_file is None:
+        return
+    from .submission import read_unlabelled
+
+    read_unlabelled(task_of(options), options.test_file)
+    if options.no_retrain:
+        raise BadInput(
+            "--test-file is predicted by the retrained model, and --no-retrain makes none", hint="leave one of them out"
+        )
 
 
 def open_run(options: RunOptions, space: Space, view: View) -> Any:
@@ -106,14 +131,21 @@ def check_search(options: RunOptions, *, as_json: bool) -> None:
 
 
 def show_outcome(
-    store: StudyStore, study: Study, best: Trial, model: Model | None, *, as_json: bool, quiet: bool
+    store: StudyStore,
+    study: Study,
+    best: Trial,
+    model: Model | None,
+    *,
+    predictions: Path | None = None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Print baseline and best side by side, and what to type next."""
     trials = store.trials(study.study_id)
     if as_json:
-        emit(outcome_json(study, trials, best, model))
+        emit(outcome_json(study, trials, best, model, predictions))
         return
-    outcome_table(study, trials, best, model)
+    outcome_table(study, trials, best, model, predictions)
     if not quiet:
         tell(next_commands(study, store.url, model))
 
@@ -183,6 +215,7 @@ def checked(options: RunOptions) -> Space:
     check_numbers(options)
     space = space_of(options)
     check_places(options.store, study_name(options), fork=options.fork, output_dir=options.output_dir)
+    check_test_file(options)
     return space
 
 

@@ -40,6 +40,7 @@ class RunOptions:
     validation_file: str | None = opt(
         None, "held out for the report; cut from the training data if absent", metavar="FILE"
     )
+    test_file: Path | None = opt(None, "unlabelled examples for the retrained model to predict", metavar="FILE")
     text_columns: str | None = opt(None, "one or two text columns of your data, as A or A,B", metavar="A[,B]")
     label_column: str | None = opt(None, "label column of your data", metavar="NAME")
     model: str = opt("tiny", "hub name, folder, or `tiny` (a small BERT trained from scratch)", metavar="NAME_OR_DIR")

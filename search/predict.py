@@ -46,6 +46,14 @@ def predict(folder: Path, file: Path, output: Path) -> Predicted:
     return Predicted(len(outputs), output)
 
 
+def predictions_file(folder: Path, test_file: Path) -> Path:
+    """Return where the predictions of a test file go in a model folder, in the form the task's server takes."""
+    task = read_record(folder).get("task") or {}
+    form = (task.get("submission") or {}).get("format", "")
+    suffix = {"glue": ".tsv", "clue": ".json"}.get(form, test_file.suffix if test_file.suffix == ".csv" else ".tsv")
+    return folder / f"predictions{suffix}"
+
+
 def read_record(folder: Path) -> dict[str, Any]:
     """Return what `hpsearch.json` in a model folder says. Raises `BadInput` if the folder is not one of ours."""
     if not folder.is_dir():

@@ -135,6 +135,20 @@ def test_any_trial_can_be_retrained_and_used():
     assert {"no", "yes"} >= {row["prediction"] for row in predicted}
 
 
+def test_a_test_file_is_predicted_at_the_end():
+    """`--test-file` gives a prediction for each of its rows, in the retrained model's folder."""
+    Path("test.csv").write_text("id,text\n" + "".join(f"{row},{text}\n" for row, (text, _) in enumerate(rows(20))))
+
+    outcome = done("run", *DATA, *TINY, "--trials", 1, "--test-file", "test.csv", "--study", "tested", "--json").json()
+
+    written = Path(outcome["predictions"])
+    assert Path(outcome["model"]["folder"]) == written.parent
+    with written.open(newline="") as file:
+        found = list(csv.DictReader(file))
+    assert [str(row) for row in range(20)] == [row["index"] for row in found]
+    assert {"yes", "no"} >= {row["prediction"] for row in found}
+
+
 def test_a_trial_without_a_result_is_not_retrained():
     """A failed trial has nothing to retrain with; the hint shows which have."""
     done(*MINE, "--trials", "1")
