@@ -91,7 +91,7 @@ def search_trainer(
     score: str = "best",
     sampler: str = "tpe",
     pruner: str = "none",
-    seed: int = 42,
+    seed: int | None = None,
     timeout: float | None = None,
     max_failures: int | None = None,
     output_dir: str | Path | None = None,
@@ -102,8 +102,8 @@ def search_trainer(
 
     `trials` is a total: the same call again continues the study. `subset` is the share of the training set that trials
     see. `objective` is one key of the evaluation's metrics; `direction` is `minimize` for a loss and `maximize` for
-    anything else unless given. `score` is the `best` or `last` evaluation of a trial. The baseline, trial 0, is what
-    the Trainer would train with.
+    anything else unless given, `seed` the Trainer's own. `score` is the `best` or `last` evaluation of a trial. The
+    baseline, trial 0, is what the Trainer would train with.
 
     Raises `BadInput` for what cannot be searched, before anything is trained, and `SearchFailed` after
     `max_failures` failed trials in a row (as many as `trials` unless given).
@@ -111,7 +111,7 @@ def search_trainer(
     plan = Plan(
         space=_space(space),
         fraction=check_fraction(subset),
-        seed=check_seed(seed),
+        seed=check_seed(trainer_seed(trainer) if seed is None else seed),
         score_from=check_score(score),
         sampler=check_sampler(sampler),
         pruner=check_pruner(pruner),
@@ -139,6 +139,11 @@ def search_trainer(
         )
         run.search()
     return SearchedStudy(run)
+
+
+def trainer_seed(trainer: Any) -> int:
+    """Return the seed that a Trainer would train with, so that the baseline is what it would do by itself."""
+    return int(getattr(getattr(trainer, "args", None), "seed", 42))
 
 
 def key_and_direction(objective: str, direction: str | None) -> tuple[str, str]:

@@ -178,6 +178,19 @@ def test_another_problem_is_refused_with_the_difference_and_can_be_forked(toy):
     assert 4 == len(first.trials)
 
 
+def test_the_baseline_is_what_the_trainer_does_by_itself(toy):
+    """D4: trial 0 ends with the loss that the trainer, left alone with its own arguments and seed, ends with."""
+    args = {"seed": 7, "learning_rate": 3e-3, "num_train_epochs": 2}
+    study = toy.search(toy.trainer(args=args), trials=1, score="last")
+
+    # An evaluation moves torch's generator on, so the one left alone looks as often.
+    alone = toy.trainer(args={**args, "eval_strategy": "steps", "eval_steps": 0.25})
+    alone.train()
+
+    assert 7 == study.best.seed
+    assert alone.evaluate()["eval_loss"] == pytest.approx(study.best.score, abs=1e-6)
+
+
 def test_a_time_out_starts_no_further_trial(toy):
     """At 5 of 10 seconds a trial is started, at 11 none; a later search goes on."""
     run = toy.search(toy.trainer(), trials=1)._run
