@@ -18,6 +18,7 @@ import typer
 from ..spaces.errors import BadInput, HpsearchError
 from .complaint import complain, in_our_words, is_help
 from .errors import Interrupted
+from .interrupts import remember_interrupts, was_interrupted
 from .options import DEFAULT_STORE, STORE_ENV, STORE_HELP, RunOptions, as_signature, resolve
 
 
@@ -31,6 +32,10 @@ class Commands(typer.core.TyperGroup):
             sys.stdout.flush()
         except KeyboardInterrupt:
             raise Interrupted from None
+        except ImportError:
+            if was_interrupted():
+                raise Interrupted from None
+            raise
         except BrokenPipeError:  # a reader such as `head` has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
@@ -246,4 +251,5 @@ def _set_up_environment() -> None:
 
 def entry() -> None:
     """Run the command line of this process."""
+    remember_interrupts()
     sys.exit(main())

@@ -27,6 +27,7 @@ from .checks import (
     check_trials,
 )
 from .command_output import emit, next_commands, outcome_json, outcome_table, print_check
+from .interrupts import raise_if_interrupted
 from .models import ModelSource, check_model
 from .options import RunOptions, assignments
 from .samplers import check_pruner, check_sampler
@@ -100,6 +101,7 @@ def open_run(options: RunOptions, space: Space, view: View) -> Any:
     from .study_run import StudyRun, open_study
 
     problem = problem_of(options, space)
+    raise_if_interrupted()
     for remark in problem.remarks:
         view.say(remark)
     store = StudyStore.open(options.store, create=True)

@@ -23,6 +23,7 @@ from ..studies.worker import is_alive, worker_name
 from .backends import OptunaBackend
 from .configuration import Configuration
 from .errors import SearchFailed, StopSearch
+from .interrupts import raise_if_interrupted
 from .paths import StudyPaths
 from .samplers import grid, untried
 from .splits import Splits, SplitSource, at_fraction
@@ -74,6 +75,7 @@ class SearchLoop:
         self.view.search_started(self.study, self.finished())
         with accelerate_state_kept(), quick_collection():
             while deadline is None or self.clock() < deadline:
+                raise_if_interrupted()
                 trial = self.claim()
                 if trial is None:
                     return
@@ -201,5 +203,6 @@ class ShareCallback(TrainerCallback):
         self.view = view
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Report the share of steps done."""
+        """Report the share of steps done, and stop for a Ctrl-C that was lost."""
+        raise_if_interrupted()
         self.view.progress(state.global_step / max(1, state.max_steps))

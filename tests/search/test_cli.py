@@ -22,7 +22,11 @@ from hpsearch.search.options import RunOptions
 from .command import COLUMNS, TINY, csv_text, done, hpsearch, refused, rows
 
 README = Path(__file__).parents[2] / "README.md"
-MAIN = "from hpsearch.search.cli import entry; entry()"
+#: Ctrl-C is not ignored, as it is in what a shell starts in the background, continuous integration for one.
+MAIN = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from hpsearch.search.cli import entry; entry()"
+)
 RUN = ("run", "--train-file", "data.csv", *COLUMNS, *TINY, "--trials", "1", "--no-retrain")
 CHECK = ("check", *RUN[1:])
 
@@ -216,3 +220,24 @@ def test_ctrl_c_while_the_data_is_prepared_is_one_line(place):
 
     assert (130, "") == (process.returncode, out), err
     assert "hpsearch: interrupted; run the same command again to go on\n" == err
+
+
+def test_ctrl_c_that_a_library_swallows_is_not_lost(run_python):
+    """Somebody's bare `except:` around an import keeps no search going: the next look raises it again."""
+    program = """
+import os, signal
+from hpsearch.search.interrupts import raise_if_interrupted, remember_interrupts
+signal.signal(signal.SIGINT, signal.default_int_handler)
+remember_interrupts()
+raise_if_interrupted()
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    print("not interrupted")
+except:
+    pass
+try:
+    raise_if_interrupted()
+except KeyboardInterrupt:
+    print("raised again")
+"""
+    assert "raised again\n" == run_python(program).stdout

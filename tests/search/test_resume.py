@@ -20,7 +20,11 @@ from hpsearch.studies.store import StudyStore
 
 from .command import COLUMNS, csv_text, rows
 
-MAIN = "from hpsearch.search.cli import entry; entry()"
+#: Ctrl-C is not ignored, as it is in what a shell starts in the background, continuous integration for one.
+MAIN = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from hpsearch.search.cli import entry; entry()"
+)
 TRIALS = 6
 #: Trials of about a second, whose scores are told apart by the last bit of a loss.
 SEARCH = [
