@@ -25,6 +25,7 @@ from .command_output import (
     trial_json,
     trials_table,
 )
+from .paths import StudyPaths
 from .talk import as_typed, tell
 from .view import duration, short_values
 
@@ -85,14 +86,16 @@ def show_best(store_url: str, name: str, *, as_json: bool) -> None:
     store = StudyStore.open(store_url)
     study = store.study(name)
     best = _best_of(store, study)
+    kept = StudyPaths(Path(study.folder)).checkpoint(best.number)
     if as_json:
-        emit({"study": study.name, **trial_json(best)})
+        emit({"study": study.name, **trial_json(best), "checkpoint": kept and str(kept)})
         return
     about = {
         "score": f"{short4(best.score)} {study.objective}",
         "fraction": best.fraction,
         "seed": best.seed,
         "time": duration(best.total_seconds),
+        "checkpoint": kept or "-",
     }
     mapping_table(f"{study.name}: trial {best.number}", {**about, **(best.params or {}), **best.metrics})
 

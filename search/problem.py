@@ -15,7 +15,6 @@ from .configuration import plain
 from .loop import Plan
 from .prepared import check_subset
 from .splits import Splits, SplitSource, labels_of
-from .tasks import Task
 
 #: Libraries whose minor version may change a result.
 VERSIONED = ("hpsearch", "transformers", "torch", "optuna", "datasets")
@@ -30,7 +29,6 @@ class Problem:
     plan: Plan
     objective: str
     direction: str
-    task: Task | None
     task_name: str
     model_name: str
     identity: dict[str, Any]

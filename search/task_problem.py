@@ -96,7 +96,6 @@ def task_problem(
         plan=plan,
         objective=objective,
         direction=direction,
-        task=task,
         task_name=task.name,
         model_name=model.short_name,
         max_length=source.max_length,

@@ -32,7 +32,6 @@ def trainer_problem(trainer: Any, plan: Plan, *, objective: str, direction: str)
         plan=plan,
         objective=objective,
         direction=direction,
-        task=None,
         task_name="python",
         model_name=type(trainer.model).__name__,
         identity=trainer_identity(trainer) | common_identity(trainer, plan, objective, direction),

@@ -20,12 +20,8 @@ Rows = Sequence[Mapping[str, Any]]
 
 SPREAD = ("params", "metrics", "seconds")  # in a table these are columns of their own: `params.learning_rate`
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-INTERNAL = (
-    "trial_id",
-    "study_id",
-    "lease_until",
-    "optuna_trial_id",
-)  # keys of this database mean nothing elsewhere
+#: Keys of this database and paths of this machine mean nothing elsewhere.
+INTERNAL = ("trial_id", "study_id", "lease_until", "optuna_trial_id", "checkpoint")
 
 
 def export_rows(store: StudyStore, study: Study) -> list[dict[str, Any]]:

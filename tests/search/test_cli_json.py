@@ -81,6 +81,8 @@ def test_best_is_one_of_the_trials(finished):
 
     best = done("best", "mine", "--json").json()
 
+    kept = Path(best.pop("checkpoint"))
+    assert (kept / "model.safetensors").is_file()
     assert {"study": "mine", **max(trials, key=lambda trial: trial["score"])} == best
 
 
@@ -123,7 +125,8 @@ def test_run_says_how_it_ended(finished):
     trials = done("trials", "mine", "--json").json()
 
     assert ("mine", 3, trials[0]) == (finished["study"], finished["trials"], finished["baseline"])
-    assert done("best", "mine", "--json").json() == {"study": "mine", **finished["best"]}
+    best = done("best", "mine", "--json").json()
+    assert {"study": "mine", **finished["best"], "checkpoint": best["checkpoint"]} == best
     assert Path(finished["model"]["folder"]).is_dir()
 
 
