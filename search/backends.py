@@ -6,6 +6,7 @@ One call, one trial, because the stock loop over trials keeps one Trainer and on
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,7 @@ class OptunaBackend:
     sampler: str
     pruner: str
     seed: int
-    tried: list[dict[str, Any]]  #: the parameters of the study's other trials
+    tried: Callable[[], list[dict[str, Any]]]  #: reads the parameters of the study's other trials
 
     def run(self, twin: Any, run: TrialRun) -> None:
         """Run one trial on `twin`; how it ended is in `run.ended`. Raises `StopSearch` if the search should end."""

@@ -154,7 +154,7 @@ class SearchLoop:
             sampler=plan.sampler,
             pruner=plan.pruner,
             seed=plan.seed,
-            tried=self.tried(),
+            tried=self.tried,
         )
 
     def keep_best(self, best: Trial | None) -> None:

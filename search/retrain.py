@@ -32,7 +32,7 @@ def retrain(run: StudyRun, trial: Trial, folder: Path | None = None) -> Model:
     The folder takes its place only when it is complete; a model of this trial that is already there is returned as it
     is. Raises `BadInput` for a trial without a configuration, `NonFiniteScore` if the training diverged.
     """
-    if trial.config is None or trial.state is TrialState.FAILED:
+    if not trial.config or trial.state is TrialState.FAILED:
         raise BadInput(
             f"trial {trial.number} of {run.study.name!r} has no result to retrain ({trial.state.value})",
             hint=f"`hpsearch trials {as_typed(run.study.name)}` shows which have",

@@ -52,16 +52,16 @@ def seed_of(study_seed: int, number: int) -> int:
 
 
 def make_sampler(
-    name: str, space: Space, *, study_seed: int, number: int, tried: Sequence[Mapping[str, Any]]
+    name: str, space: Space, *, study_seed: int, number: int, tried: Callable[[], Sequence[Mapping[str, Any]]]
 ) -> optuna.samplers.BaseSampler:
-    """Return the sampler for trial `number`; `tried` are the parameters of the study's other trials."""
+    """Return the sampler for trial `number`; `tried` reads the parameters of the study's other trials, if need be."""
     from optuna import samplers
 
     seed = seed_of(study_seed, number)
     makers: dict[str, Callable[[], Any]] = {
         "tpe": lambda: samplers.TPESampler(seed=seed, n_startup_trials=STARTUP),
         "random": lambda: samplers.RandomSampler(seed=seed),
-        "grid": lambda: _one_configuration(untried(grid(space, study_seed), tried), space),
+        "grid": lambda: _one_configuration(untried(grid(space, study_seed), tried()), space),
         "gp": lambda: samplers.GPSampler(seed=seed, n_startup_trials=STARTUP),
         # One sequence for the whole study; its place in it is kept in the store.
         "qmc": lambda: samplers.QMCSampler(

@@ -22,7 +22,6 @@ from .checks import (
 )
 from .loop import Plan
 from .options import DEFAULT_STORE
-from .paths import StudyPaths
 from .probe import check_objective_is_returned
 from .retrain import retrain, winner
 from .samplers import check_pruner, check_sampler
@@ -55,7 +54,7 @@ class SearchedStudy:
     @property
     def best_checkpoint(self) -> Path:
         """The folder with the best trial's model, as it was at the evaluation that gave the score."""
-        found = StudyPaths(Path(self._run.study.folder)).checkpoint(self.best.number)
+        found = self._run.paths.checkpoint(self.best.number)
         if found is None:
             raise BadInput(f"the checkpoint of trial {self.best.number} is gone from {self._run.study.folder!r}")
         return found

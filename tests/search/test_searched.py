@@ -14,8 +14,10 @@ from transformers import BertForSequenceClassification, Trainer, TrainerCallback
 
 import hpsearch
 from hpsearch import BadInput, Choice, Float, Int, Space
+from hpsearch.search.retrain import retrain
 from hpsearch.search.splits import at_fraction
 from hpsearch.studies.optuna_storage import optuna_storage
+from hpsearch.studies.records import TrialState
 
 
 class Weighted(Trainer):
@@ -189,6 +191,15 @@ def test_the_baseline_is_what_the_trainer_does_by_itself(toy):
 
     assert 7 == study.best.seed
     assert alone.evaluate()["eval_loss"] == pytest.approx(study.best.score, abs=1e-6)
+
+
+def test_a_trial_that_waits_is_not_retrained(toy):
+    """A trial without a configuration is refused by its number, not by a traceback."""
+    study = toy.search(toy.trainer(), trials=1)
+    waiting = dataclasses.replace(study.best, state=TrialState.WAITING, config={})
+
+    with pytest.raises(BadInput, match="trial 0 of 'study' has no result to retrain"):
+        retrain(study._run, waiting)
 
 
 def test_a_time_out_starts_no_further_trial(toy):
