@@ -17,23 +17,36 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ..spaces.errors import HpsearchError
-from .errors import StoreFailed, StoreFull, StoreUnusable
+from .errors import StoreAway, StoreFailed, StoreFull, StoreUnusable
 from .plain import dumps
 from .url import missing_driver, parse_url, safe_url, sqlite_path
 
 BUSY_S = 60  # how long a writer waits for the others; each of our transactions takes milliseconds
 CONNECT_S = 10
 TRIES = 8
-TIMED_DRIVERS = ("psycopg", "psycopg2", "pymysql", "mysqldb")  # those with a `connect_timeout`
+SILENT_S = 120  # a server that says nothing for so long is away; locks are waited for less long
+#: What each driver calls these, and how it notices a server that vanished without a word.
+TIMES: dict[str, dict[str, Any]] = {
+    "psycopg": {"connect_timeout": CONNECT_S, "keepalives_idle": 30, "tcp_user_timeout": 1000 * SILENT_S},
+    "psycopg2": {"connect_timeout": CONNECT_S, "keepalives_idle": 30, "tcp_user_timeout": 1000 * SILENT_S},
+    "pymysql": {"connect_timeout": CONNECT_S, "read_timeout": SILENT_S, "write_timeout": SILENT_S},
+    "mysqldb": {"connect_timeout": CONNECT_S, "read_timeout": SILENT_S, "write_timeout": SILENT_S},
+}
 ROOM = 2**16  # bytes that SQLite needs to open a file: its log and the index of it
 READ_ONLY = "hpsearch_read_only"
 
 #: What databases say when there is no room: SQLite's name, PostgreSQL's SQLSTATE, MariaDB's two numbers.
 FULL = ("SQLITE_FULL", "53100", 1021, 1114)
+#: What they say when the same transaction may succeed later: connection lost or refused, shutting or starting up, too
+#: many connections, deadlock, lock wait time-out.
+SQLITE_AWAY = ("SQLITE_BUSY", "SQLITE_LOCKED")
+POSTGRES_AWAY = ("08", "57P0", "53300", "40001", "40P01", "55P03")
+MARIADB_AWAY = (0, 1040, 1053, 1159, 1160, 1161, 1205, 1213, 1927, 2002, 2003, 2006, 2013, 2055)
+AGAIN = "run the same command again: it continues"
 
 
 def make_engine(url: str) -> Engine:
@@ -65,12 +78,11 @@ def engine_options(address: URL) -> dict[str, Any]:
     """Return the `create_engine` arguments that Optuna's engine shares with ours."""
     if address.get_backend_name() == "sqlite":
         return {"connect_args": {"timeout": BUSY_S}}
-    timed = address.get_driver_name() in TIMED_DRIVERS
     return {
         "pool_pre_ping": True,
         "pool_size": 2,
         "max_overflow": 4,
-        "connect_args": {"connect_timeout": CONNECT_S} if timed else {},
+        "connect_args": TIMES.get(address.get_driver_name(), {}),
     }
 
 
@@ -145,7 +157,20 @@ def refusal(address: URL, error: BaseException) -> StoreFailed:
             f"{where} has no room left: {reason(address, error)}",
             hint="make room and run the same command again: it continues",
         )
-    return StoreFailed(f"{where} refused: {reason(address, error)}", hint="run the same command again: it continues")
+    if is_away(address, error):
+        return StoreAway(f"{where} does not answer: {reason(address, error)}", hint=AGAIN)
+    return StoreFailed(f"{where} refused: {reason(address, error)}", hint=AGAIN)
+
+
+def is_away(address: URL, error: BaseException) -> bool:
+    """Return whether a refusal says nothing of the work: no connection, or others were in the way (a deadlock)."""
+    if isinstance(error, PoolTimeout) or getattr(error, "connection_invalidated", False):
+        return True
+    code = code_of(error)
+    if address.get_backend_name() == "postgresql":
+        unconnected = isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) is None
+        return unconnected or str(code).startswith(POSTGRES_AWAY)
+    return code in MARIADB_AWAY or str(code).startswith(SQLITE_AWAY)
 
 
 def has_no_room(address: URL, error: BaseException) -> bool:
@@ -167,12 +192,15 @@ def unopened(address: URL, error: BaseException) -> HpsearchError:
 
 
 def code_of(error: BaseException) -> str | int | None:
-    """Return the code a driver gave its error: SQLite's name, PostgreSQL's SQLSTATE or MariaDB's number."""
+    """Return the code a driver gave its error: SQLite's name, PostgreSQL's SQLSTATE or MariaDB's number.
+
+    MariaDB's number comes first: PyMySQL has given the SQLSTATE as well since 1.2, which says less.
+    """
     cause = getattr(error, "orig", error)
     if isinstance(cause, sqlite3.Error):
         return getattr(cause, "sqlite_errorname", None)
-    sqlstate = getattr(cause, "sqlstate", None)
-    return sqlstate or next(iter(getattr(cause, "args", ())), None)
+    first = next(iter(getattr(cause, "args", ())), None)
+    return first if isinstance(first, int) else getattr(cause, "sqlstate", None) or first
 
 
 def reason(address: URL, error: BaseException) -> str:

@@ -35,6 +35,10 @@ class StoreFailed(HpsearchError):
     """The database refused while the store was in use."""
 
 
+class StoreAway(StoreFailed):
+    """The database does not answer, or was too busy with others: the same again may succeed."""
+
+
 class StoreFull(StoreFailed):
     """There is no room left for the database; what was stored before is intact."""
 
@@ -86,6 +90,10 @@ class TrialNotFound(HpsearchError, LookupError):
 
 class TrialFinished(HpsearchError, RuntimeError):
     """A finished trial never changes again."""
+
+
+class ConfigurationTaken(HpsearchError, RuntimeError):
+    """Another trial of the study has that configuration."""
 
 
 class LeaseLost(HpsearchError, RuntimeError):

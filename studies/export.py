@@ -1,4 +1,7 @@
-"""A study's trials as a file for other programs: JSON, CSV or Parquet, one row a trial."""
+"""A study as a file: all of it in JSON and in Parquet's metadata, one row a trial in CSV and Parquet.
+
+`exported.py` reads it back, `importing.py` puts it into another store.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +19,25 @@ from .records import Study
 from .store import StudyStore
 from .whole_file import write_whole
 
-Rows = Sequence[Mapping[str, Any]]
+Document = Mapping[str, Any]
 
+VERSION = 1  # of the document; a reader refuses one that it does not know
+VERSION_KEY = "hpsearch_export"
+METADATA_KEY = b"hpsearch"  # where a Parquet file has the whole document
 SPREAD = ("params", "metrics", "seconds")  # in a table these are columns of their own: `params.learning_rate`
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 #: Keys of this database and paths of this machine mean nothing elsewhere.
 INTERNAL = ("trial_id", "study_id", "lease_until", "optuna_trial_id", "checkpoint")
+INTERNAL_OF_STUDY = ("study_id", "folder")
+INTERNAL_OF_MODEL = ("model_id", "study_id", "folder")
+
+
+def export_document(store: StudyStore, study: Study) -> dict[str, Any]:
+    """Return all that the store knows of a study and that means something elsewhere, as plain JSON."""
+    models = [_without(model.to_dict(), INTERNAL_OF_MODEL) for model in store.models(study.study_id)]
+    about = _without(study.to_dict(), INTERNAL_OF_STUDY)
+    document = {VERSION_KEY: VERSION, "study": about, "trials": export_rows(store, study), "models": models}
+    return dict(plain(document))
 
 
 def export_rows(store: StudyStore, study: Study) -> list[dict[str, Any]]:
@@ -30,17 +46,17 @@ def export_rows(store: StudyStore, study: Study) -> list[dict[str, Any]]:
     return [{"study": study.name, **_without(record, INTERNAL)} for record in records]
 
 
-def to_json(rows: Rows) -> bytes:
-    """Return the rows as a JSON list, nested as they are."""
-    return (json.dumps(plain(rows), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+def to_json(document: Document) -> bytes:
+    """Return the document as JSON, nested as it is."""
+    return (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def to_csv(rows: Rows) -> bytes:
-    """Return the rows as CSV with a header; nested fields are columns of their own or JSON text.
+def to_csv(document: Document) -> bytes:
+    """Return the trials as CSV with a header; nested fields are columns of their own or JSON text.
 
     Text that a spreadsheet would run as a formula gets an apostrophe in front, as spreadsheets do.
     """
-    table = [flat(row) for row in rows]
+    table = [flat(row) for row in document["trials"]]
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, fieldnames=_columns(table), restval="", lineterminator="\n")
     writer.writerow({name: _harmless(name) for name in writer.fieldnames})
@@ -48,34 +64,38 @@ def to_csv(rows: Rows) -> bytes:
     return text.getvalue().encode()
 
 
-def to_parquet(rows: Rows) -> bytes:
-    """Return the rows as Parquet; a column that mixes text and numbers becomes JSON text."""
+def to_parquet(document: Document) -> bytes:
+    """Return the trials as Parquet, and the whole document in the file's metadata.
+
+    A column that mixes text and numbers becomes JSON text.
+    """
     import pyarrow  # type: ignore[import-untyped]
     from pyarrow import parquet
 
-    table = [flat(row) for row in rows]
-    columns = {name: _one_type([row.get(name) for row in table]) for name in _columns(table)}
+    rows = [flat(row) for row in document["trials"]]
+    table = pyarrow.table({name: _one_type([row.get(name) for row in rows]) for name in _columns(rows)})
+    whole = {METADATA_KEY: json.dumps(document, ensure_ascii=False).encode()}
     sink = io.BytesIO()
-    parquet.write_table(pyarrow.table(columns), sink)
+    parquet.write_table(table.replace_schema_metadata(whole), sink)
     return sink.getvalue()
 
 
-FORMATS: dict[str, Callable[[Rows], bytes]] = {"json": to_json, "csv": to_csv, "parquet": to_parquet}
+FORMATS: dict[str, Callable[[Document], bytes]] = {"json": to_json, "csv": to_csv, "parquet": to_parquet}
 
 
-def render(rows: Rows, format_name: str) -> bytes:
-    """Return the rows in the format of that name. Raises `BadInput` for one that is not in `FORMATS`."""
+def render(document: Document, format_name: str) -> bytes:
+    """Return the document in the format of that name. Raises `BadInput` for one that is not in `FORMATS`."""
     if format_name not in FORMATS:
         raise BadInput(f"unknown export format {format_name!r}", hint=did_you_mean(format_name, FORMATS))
-    return FORMATS[format_name](rows)
+    return FORMATS[format_name](document)
 
 
-def write_export(rows: Rows, path: str | os.PathLike[str], format_name: str) -> Path:
-    """Write the rows to `path`, whole or not at all.
+def write_export(document: Document, path: str | os.PathLike[str], format_name: str) -> Path:
+    """Write the document to `path`, whole or not at all.
 
     Raises `BadInput` for an unknown format or a path that cannot be written; what was there stays then.
     """
-    content, target = render(rows, format_name), Path(path)
+    content, target = render(document, format_name), Path(path)
     try:
         write_whole(target, content)
     except OSError as error:

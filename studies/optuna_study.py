@@ -1,4 +1,4 @@
-"""Optuna's study beside ours: made with its first trials, and brought in line with ours after a death.
+"""Optuna's study beside ours: made with ours, and told what a worker died before telling it.
 
 The storage behind it is `optuna_storage`.
 """
@@ -6,60 +6,62 @@ The storage behind it is `optuna_storage`.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from .optuna_storage import optuna_zombies, requeue
-from .records import Trial, TrialState
+from .clock import Clock, utc_now, utc_text
+from .records import Trial
+from .store import StudyStore
+from .worker import is_alive
 
 if TYPE_CHECKING:
     import optuna
     from optuna.storages import BaseStorage
 
+#: Seconds after which a worker on another machine that has finished a trial with us has told Optuna, or never will.
+TELLING_S = 60.0
 
-def open_optuna_study(
-    storage: BaseStorage,
-    study_name: str,
-    *,
-    direction: str,
-    metric_name: str,
-    first: Sequence[Mapping[str, Any]],
-) -> optuna.Study:
-    """Return Optuna's study of that name, made with `first` as the parameters of its first trials."""
+
+def open_optuna_study(storage: BaseStorage, study_name: str, *, direction: str, metric_name: str) -> optuna.Study:
+    """Return Optuna's study of that name, made if it is not there."""
     import optuna
 
     study = optuna.create_study(storage=storage, study_name=study_name, direction=direction, load_if_exists=True)
-    if not study.get_trials(deepcopy=False):
+    if not study.metric_names:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # a name for the dashboard
             study.set_metric_names([metric_name])
-        for values in first:
-            study.enqueue_trial(dict(values), skip_if_exists=True)
     return study
 
 
-def reconcile(storage: BaseStorage, study_name: str, trials: Sequence[Trial]) -> None:
-    """Give each trial that Optuna believes RUNNING the state it has with us.
+def reconcile(
+    storage: BaseStorage,
+    store: StudyStore,
+    study_id: int,
+    *,
+    alive: Callable[[str], bool | None] = is_alive,
+    clock: Clock = utc_now,
+) -> None:
+    """Tell Optuna of the trials that are finished with us, and whose workers died before they could.
 
-    A worker that died between our row and Optuna's leaves the two apart: a trial that is finished with us is finished
-    with Optuna, one that goes back to its study is taken again by the next worker, one that runs is left alone.
+    A worker that lives tells it by itself.
     """
-    rows = {trial.optuna_trial_id: trial for trial in trials if trial.optuna_trial_id is not None}
-    for trial_id in optuna_zombies(storage, study_name, live=()):
-        row = rows.get(trial_id)
-        if row is None or row.state is TrialState.WAITING:
-            requeue(storage, trial_id)
-        elif row.state.is_finished:
-            _tell(storage, trial_id, row)
+    long_ago = utc_text(clock() - timedelta(seconds=TELLING_S))
+    for trial in store.untold(study_id):
+        living = alive(trial.worker or "")
+        if living is False or (living is None and (trial.finished_at or "") < long_ago):
+            _tell(storage, trial)
 
 
-def _tell(storage: BaseStorage, trial_id: int, row: Trial) -> None:
-    from optuna.trial import TrialState as OptunaState
+def _tell(storage: BaseStorage, trial: Trial) -> None:
+    from optuna.exceptions import UpdateFinishedTrialError
 
-    states = {
-        TrialState.COMPLETE: OptunaState.COMPLETE,
-        TrialState.PRUNED: OptunaState.PRUNED,
-        TrialState.FAILED: OptunaState.FAIL,
-    }
-    values = None if row.score is None or row.state is TrialState.FAILED else [row.score]
-    storage.set_trial_state_values(trial_id, states[row.state], values)
+    from .claimed_storage import FAILURE, told
+
+    state, values = told(trial)
+    with suppress(UpdateFinishedTrialError):  # another worker was quicker
+        if trial.failure is not None:
+            storage.set_trial_user_attr(trial.optuna_trial_id, FAILURE, trial.failure.value)
+        storage.set_trial_state_values(trial.optuna_trial_id, state, values)

@@ -40,11 +40,11 @@ class TrialState(enum.StrEnum):
 
 
 class Failure(enum.StrEnum):
-    """How a trial failed. Members are added, never renamed."""
+    """How a trial failed, or what is wrong with one that is complete. Members are added, never renamed."""
 
     OOM = "oom"  #: out of memory, on the device or the host
     NAN = "nan"  #: the loss or the score stopped being a number
-    COLLAPSED = "collapsed"  #: the model predicts the same for everything
+    COLLAPSED = "collapsed"  #: the model predicts the same for everything; the trial is complete, and its score true
     TIMEOUT = "timeout"  #: it took longer than one trial may
     LOST = "lost"  #: its worker died or went silent, twice
     DATA = "data"  #: a row could not be used
@@ -69,11 +69,12 @@ class Study:
     trials: int  #: how many were asked for in total
     folder: str  #: absolute path, empty until one was made
     forked_from: str | None = None  #: name of the study it was forked from
+    limits: dict[str, Any] = field(default_factory=dict)  #: what bounds the search, for each of its workers
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Make the record of one row of `hpsearch_studies`."""
-        return cls(**_own_columns(cls, row))
+        return cls(**{**_own_columns(cls, row), "limits": row["limits"] or {}})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record for JSON."""
@@ -106,7 +107,9 @@ class Trial:
     lease_until: str | None = None  #: None unless it is running
     seconds: dict[str, float] = field(default_factory=dict)
     checkpoint: str | None = None
-    optuna_trial_id: int | None = None  #: key of the same trial in Optuna's tables; None with another backend
+    optuna_trial_id: int | None = None  #: key of the same trial in Optuna's tables
+    progress: float | None = None  #: share of its budget it has done, 0 to 1, as of its last sign of life
+    device: str | None = None  #: what it ran on, `devices.device_name()`
     started_at: str | None = None
     finished_at: str | None = None
 
@@ -126,6 +129,23 @@ class Trial:
         """Return the record for JSON, with `total_seconds`."""
         words = {"state": self.state.value, "failure": self.failure and self.failure.value}
         return {**_shallow(self), **words, "total_seconds": self.total_seconds}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """A configuration that a trial was given, and what became of it."""
+
+    number: int
+    state: TrialState
+    failure: Failure | None
+    params: dict[str, Any]
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Make the record of one row of `statements.configurations`."""
+        failure = row["failure"]
+        words = {"state": TrialState(row["state"]), "failure": Failure(failure) if failure else None}
+        return cls(**{**_own_columns(cls, row), **words})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,22 +15,22 @@ from typing import Any
 from sqlalchemy import Connection, Engine, column, inspect, select, table, text
 from sqlalchemy.exc import DBAPIError
 
-from .engine import again_where_others_interfere, make_engine, transaction, unopened
-from .errors import StoreFailed, StoreNotFound, StoreOutdated, StoreTooNew, StoreUnusable
+from .engine import AGAIN, again_where_others_interfere, make_engine, transaction, unopened
+from .errors import StoreAway, StoreFailed, StoreNotFound, StoreOutdated, StoreTooNew, StoreUnusable
 from .optuna_tables import make_optuna_tables
 from .tables import VERSION_TABLE, metadata
 from .url import EXAMPLES, is_missing, safe_url, sqlite_path, why_not_writable
 
 #: Every revision this release knows, oldest first: opening a store must not cost the import of Alembic.
 #: A test keeps it equal to `migrations/versions/`.
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 #: How a server makes two upgrades at once wait for each other; SQLite's transaction does it by itself.
 LOCKS = {
     "postgresql": "SELECT pg_advisory_xact_lock(7210553431)",
-    "mysql": "SELECT GET_LOCK('hpsearch_upgrade', 60)",
-    "mariadb": "SELECT GET_LOCK('hpsearch_upgrade', 60)",
+    "mysql": "SELECT GET_LOCK(CONCAT('hpsearch_', SHA1(DATABASE())), 60)",
+    "mariadb": "SELECT GET_LOCK(CONCAT('hpsearch_', SHA1(DATABASE())), 60)",
 }
 
 
@@ -162,8 +162,8 @@ def _upgrade(engine: Engine, url: str) -> None:
         again_where_others_interfere(lambda: _use_write_ahead_log(engine))
     make_optuna_tables(url)
     with transaction(engine) as connection:
-        if (lock := LOCKS.get(engine.dialect.name)) is not None:
-            connection.execute(text(lock))
+        if (lock := LOCKS.get(engine.dialect.name)) is not None and connection.scalar(text(lock)) == 0:
+            raise StoreAway(f"the store {safe_url(url)!r} is being upgraded by somebody else", hint=AGAIN)
         run_steps(connection)
 
 

@@ -6,15 +6,24 @@ changed tells who won.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Delete, Insert, Select, Update, case, delete, func, insert, select, update
 
+from . import optuna_rows
 from .records import Failure, TrialState
 from .tables import models, studies, trials
 
-FRESH: Mapping[str, Any] = {"metrics": {}, "curve": [], "seconds": {}, "checkpoint": None, "started_at": None}
+FRESH: Mapping[str, Any] = {
+    "metrics": {},
+    "curve": [],
+    "seconds": {},
+    "checkpoint": None,
+    "started_at": None,
+    "progress": None,
+    "device": None,
+}
 ENDED_WELL = (TrialState.COMPLETE.value, TrialState.PRUNED.value)
 
 # Studies
@@ -111,6 +120,22 @@ def add_trial(study: Mapping[str, Any], held: Mapping[str, Any]) -> Insert:
     )
 
 
+def claimed_by(study_id: int, worker: str, started_at: str) -> Select[Any]:
+    """Find the trial that a worker claimed at a moment."""
+    running = trials.c.study_id == study_id, trials.c.state == TrialState.RUNNING.value
+    return select(trials).where(*running, trials.c.worker == worker, trials.c.started_at == started_at)
+
+
+def optuna_id_of(trial_id: int) -> Select[Any]:
+    """Find the key of the same trial in Optuna's tables."""
+    return select(trials.c.optuna_trial_id).where(trials.c.trial_id == trial_id)
+
+
+def remove_trial(trial_id: int) -> Delete:
+    """Delete a trial that never ran."""
+    return delete(trials).where(trials.c.trial_id == trial_id)
+
+
 # One trial, held by a worker
 
 
@@ -122,6 +147,12 @@ def _held(trial_id: int, worker: str | None) -> list[Any]:
 def write_trial(trial_id: int, worker: str | None, values: Mapping[str, Any]) -> Update:
     """Write to a trial that is running, by `worker` where one is named; else no row is changed."""
     return update(trials).where(*_held(trial_id, worker)).values(**values)
+
+
+def end_trial(trial_id: int, worker: str | None, attempt: int | None, values: Mapping[str, Any]) -> Update:
+    """End a trial that is running, in that attempt where one is named; else no row is changed."""
+    ended = write_trial(trial_id, worker, values)
+    return ended if attempt is None else ended.where(trials.c.attempt == attempt)
 
 
 def put_back(trial_id: int, worker: str | None) -> Update:
@@ -177,9 +208,55 @@ def trials_of(study_id: int) -> Select[Any]:
 
 def running_trials(study_id: int) -> Select[Any]:
     """List who holds which trial, without the long columns."""
-    columns = trials.c.trial_id, trials.c.attempt, trials.c.worker, trials.c.lease_until
+    columns = trials.c.trial_id, trials.c.number, trials.c.attempt, trials.c.worker, trials.c.lease_until
     running = trials.c.study_id == study_id, trials.c.state == TrialState.RUNNING.value
     return select(*columns).where(*running).order_by(trials.c.number)
+
+
+def live_trials(study_id: int) -> Select[Any]:
+    """List the trials that are running, whole."""
+    running = trials.c.study_id == study_id, trials.c.state == TrialState.RUNNING.value
+    return select(trials).where(*running).order_by(trials.c.number)
+
+
+def ended_since(study_id: int, moment: str) -> Select[Any]:
+    """List the trials that ended at `moment` or later, in the order of their ends."""
+    ended = trials.c.study_id == study_id, trials.c.finished_at >= moment
+    return select(trials).where(*ended).order_by(trials.c.finished_at, trials.c.number)
+
+
+def failed_with(study_id: int, failure: Failure) -> Select[Any]:
+    """List the trials that failed in one way."""
+    failed = trials.c.state == TrialState.FAILED.value, trials.c.failure == failure.value
+    return select(trials).where(trials.c.study_id == study_id, *failed).order_by(trials.c.number)
+
+
+def configurations(study_id: int) -> Select[Any]:
+    """List what was tried and how it ended, without the long columns."""
+    columns = trials.c.number, trials.c.state, trials.c.failure, trials.c.params
+    return select(*columns).where(trials.c.study_id == study_id, trials.c.params.is_not(None)).order_by(trials.c.number)
+
+
+def ranking(study_id: int, direction: str, count: int) -> Select[Any]:
+    """List the numbers of the best complete trials, the best first; of equal ones the first."""
+    scored = trials.c.state == TrialState.COMPLETE.value, trials.c.score.is_not(None)
+    order = trials.c.score.desc() if direction == "maximize" else trials.c.score.asc()
+    ranked = select(trials.c.number).where(trials.c.study_id == study_id, *scored)
+    return ranked.order_by(order, trials.c.number).limit(count)
+
+
+def finished_numbers(study_id: int, numbers: Collection[int]) -> Select[Any]:
+    """List those of `numbers` whose trials have ended."""
+    ended = trials.c.state.in_([state.value for state in TrialState if state.is_finished])
+    return select(trials.c.number).where(trials.c.study_id == study_id, ended, trials.c.number.in_(numbers))
+
+
+def untold(study_id: int) -> Select[Any]:
+    """List the trials that have ended with us and not with Optuna."""
+    ended = trials.c.state.in_([state.value for state in TrialState if state.is_finished])
+    unfinished = optuna_rows.TRIALS.c.state.in_([optuna_rows.RUNNING, optuna_rows.WAITING])
+    both = trials.join(optuna_rows.TRIALS, optuna_rows.TRIALS.c.trial_id == trials.c.optuna_trial_id)
+    return select(trials).select_from(both).where(trials.c.study_id == study_id, ended, unfinished)
 
 
 def best_trial(study_id: int, direction: str) -> Select[Any]:
@@ -191,12 +268,13 @@ def best_trial(study_id: int, direction: str) -> Select[Any]:
     return select(trials).where(trials.c.trial_id == best.scalar_subquery())
 
 
-def failures_in_a_row(study_id: int) -> Select[Any]:
-    """Count the trials that failed after the last one that did not."""
+def failures_in_a_row(study_id: int, since: str) -> Select[Any]:
+    """Count the trials that failed after the last one that did not, and after a moment."""
     ended = select(trials.c.finished_at).where(trials.c.study_id == study_id, trials.c.state.in_(ENDED_WELL))
     last = ended.order_by(trials.c.finished_at.desc()).limit(1).scalar_subquery()
     failed = trials.c.study_id == study_id, trials.c.state == TrialState.FAILED.value
-    return select(func.count().label("failures")).where(*failed, trials.c.finished_at > func.coalesce(last, ""))
+    later = trials.c.finished_at > func.coalesce(last, ""), trials.c.finished_at > since
+    return select(func.count().label("failures")).where(*failed, *later)
 
 
 # Models
@@ -210,6 +288,12 @@ def add_model(values: Mapping[str, Any]) -> Insert:
 def model_by_id(model_id: int) -> Select[Any]:
     """Find a model by its key."""
     return select(models).where(models.c.model_id == model_id)
+
+
+def same_model(values: Mapping[str, Any]) -> Select[Any]:
+    """Find the model that was added with these values: no two are made at one moment in one folder."""
+    same = [models.c[name] == values[name] for name in ("study_id", "trial_number", "folder", "created_at")]
+    return select(models).where(*same)
 
 
 def models_of(study_id: int) -> Select[Any]:

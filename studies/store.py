@@ -1,7 +1,7 @@
 """The study store: what was asked, what was tried and what came out, in one SQL database.
 
-Records are in `records.py`, statements in `statements.py`, connections in `engine.py`; `schema.py` makes and
-upgrades the tables. Optuna's half of the same database is `optuna_storage.py`.
+What it answers is in `questions.py`, its records in `records.py`, SQL in `statements.py`, connections in `engine.py`;
+`schema.py` makes and upgrades the tables. Optuna's half of the same database is `optuna_storage.py`.
 """
 
 from __future__ import annotations
@@ -19,21 +19,25 @@ from . import statements as sql
 from . import transactions as step
 from .clock import Clock, utc_now, utc_text
 from .engine import make_engine, transaction
-from .errors import StudyExists, StudyNotFound, TrialNotFound
+from .errors import ConfigurationTaken, StudyExists, StudyNotFound
 from .identity import fingerprint
+from .leases import IsLost
 from .names import check_study_name, new_uid
 from .optuna_storage import forget_optuna_study
-from .records import Failure, Model, Study, StudySummary, Trial, TrialState
+from .patience import Patience
+from .questions import Questions
+from .records import Failure, Model, Study, Trial, TrialState
 from .schema import SchemaState, read_status, require_current, upgrade
 from .trial_fields import TrialFields, columns_of, ending_of
 
 DIRECTIONS = ("maximize", "minimize")
 
 Result = TypeVar("Result")
-IsAlive = Callable[[str], bool | None]
+#: Long enough for a deadlock to be over; a search waits longer, see `patience.PATIENCE_S`.
+BRIEFLY = Patience(seconds=5.0)
 
 
-class StudyStore:
+class StudyStore(Questions):
     """Where studies, trials and models are kept.
 
     What it promises, on every database:
@@ -44,24 +48,29 @@ class StudyStore:
       never more than `Study.trials` together, and failed ones are replaced;
     - a trial is held by one worker at a time, for as long as its lease is renewed;
     - a finished trial never changes again;
-    - every method is one or a few short transactions: a process that dies leaves no half-written row.
+    - no two trials of a study have one configuration, but for replicates that are named so;
+    - every method is one or a few short transactions, in our tables and in Optuna's: a process that dies leaves no
+      half-written row, and no trial that runs with one and waits with the other;
+    - a transaction whose connection was lost is run again, and never counts twice.
 
-    Every method raises `StoreFailed` where the database refuses, `StoreFull` where it has no room.
+    Every method raises `StoreFailed` where the database refuses, `StoreFull` where it has no room, and `StoreAway`
+    where it does not answer for as long as `patience` lasts.
     """
 
-    def __init__(self, url: str, *, clock: Clock = utc_now) -> None:
+    def __init__(self, url: str, *, clock: Clock = utc_now, patience: Patience = BRIEFLY) -> None:
         self.url = url
+        self.patience = patience
         self._engine = make_engine(url)
         self._clock = clock
 
     @classmethod
-    def open(cls, url: str, *, create: bool = False, clock: Clock = utc_now) -> Self:
+    def open(cls, url: str, *, create: bool = False, clock: Clock = utc_now, patience: Patience = BRIEFLY) -> Self:
         """Open the store at `url`; `create` makes it where there is none (what `hpsearch run` does).
 
         Without `create` nothing is written. Raises `StoreUnusable`, `StoreNotFound`, `StoreOutdated` or
         `StoreTooNew`, each with what to do.
         """
-        store = cls(url, clock=clock)
+        store = cls(url, clock=clock, patience=patience)
         try:
             status = read_status(store._engine)
             if create and status.state in (SchemaState.MISSING, SchemaState.EMPTY):
@@ -100,6 +109,7 @@ class StudyStore:
         folder: str = "",
         uid: str | None = None,
         forked_from: str | None = None,
+        limits: Mapping[str, Any] | None = None,
     ) -> Study:
         """Add a study; `spec["identity"]` is the problem it stands for, `uid` defaults to a new one.
 
@@ -121,6 +131,7 @@ class StudyStore:
             "trials": trials,
             "folder": folder,
             "forked_from": forked_from,
+            "limits": dict(limits or {}),
         }
         return self._add_study(name, values)
 
@@ -128,29 +139,23 @@ class StudyStore:
         try:
             return Study.from_row(self._added(sql.add_study(values), sql.study_by_id))
         except IntegrityError:
-            if self._read(sql.study_by_name(name)):
-                raise StudyExists(name) from None
-            raise
+            found = self._read(sql.study_by_name(name))
+            if not found:
+                raise
+            if found[0]["uid"] == values["uid"]:
+                return Study.from_row(found[0])  # added in a transaction whose success was not heard of
+            raise StudyExists(name) from None
 
-    def study(self, name: str) -> Study:
-        """Return the study of that name. Raises `StudyNotFound`, with the nearest name."""
-        found = self._read(sql.study_by_name(name))
-        if not found:
-            raise StudyNotFound(name, (row["name"] for row in self._read(sql.study_names())))
-        return Study.from_row(found[0])
-
-    def studies(self) -> list[StudySummary]:
-        """Return every study with its counts, oldest first."""
-        return [StudySummary.from_row(row) for row in self._read(sql.summaries())]
-
-    def summary(self, study_id: int) -> StudySummary:
-        """Return one study with its counts. Raises `StudyNotFound`."""
-        query = sql.summaries().where(sql.studies.c.study_id == study_id)
-        return StudySummary.from_row(step.only(self._read(query)))
-
-    def update_study(self, study_id: int, *, trials: int | None = None, folder: str | None = None) -> Study:
-        """Change the asked total, the folder or both. Raises `StudyNotFound`."""
-        given = {"trials": trials, "folder": folder}
+    def update_study(
+        self,
+        study_id: int,
+        *,
+        trials: int | None = None,
+        folder: str | None = None,
+        limits: Mapping[str, Any] | None = None,
+    ) -> Study:
+        """Change what may change: the asked total, the folder, the limits. Raises `StudyNotFound`."""
+        given = {"trials": trials, "folder": folder, "limits": limits}
         values = {name: value for name, value in given.items() if value is not None}
         return Study.from_row(self._write(partial(step.change_study, study_id=study_id, values=values)))
 
@@ -160,7 +165,7 @@ class StudyStore:
         Files are the caller's. May be repeated where it was interrupted. Raises `StudyNotFound`.
         """
         study = step.only(self._read(sql.study_by_id(study_id)))
-        forget_optuna_study(self.url, study["name"])
+        self.patience.keep_trying(lambda: forget_optuna_study(self.url, study["name"]))
         self._write(lambda connection: connection.execute(sql.remove_study(study_id)))
 
     # The life of a trial
@@ -177,13 +182,36 @@ class StudyStore:
             "started_at": utc_text(now),
             "lease_until": utc_text(now + timedelta(seconds=lease_s)),
         }
-        row = self._write(partial(step.claim, study_id=study_id, held=held))
+        row = self._write(
+            partial(step.claim, study_id=study_id, held=held),
+            again=partial(step.claim_again, study_id=study_id, held=held),
+        )
         return Trial.from_row(row) if row else None
 
-    def renew(self, trial_id: int, worker: str, lease_s: float) -> bool:
-        """Hold a trial for `lease_s` seconds from now; False when it is not this worker's any more."""
+    def reserve(
+        self, trial_id: int, params: Mapping[str, Any], *, replicate: str = "", worker: str | None = None
+    ) -> None:
+        """Give a running trial its configuration, real names to values.
+
+        A configuration is had by one trial alone, but for replicates, each of another name. Raises
+        `ConfigurationTaken` where another trial has it, and as `record` does.
+        """
+        key = fingerprint({"params": params, "replicate": replicate})
+        values = {"params": dict(params), "params_key": key}
+        try:
+            self._write(partial(step.write_held, trial_id=trial_id, worker=worker, values=values))
+        except IntegrityError:
+            raise ConfigurationTaken(f"another trial has the configuration {dict(params)!r:.200}") from None
+
+    def withdraw(self, trial_id: int, *, worker: str | None = None) -> bool:
+        """Undo a claim for which there is no configuration left; False when it is not this worker's any more."""
+        return self._write(partial(step.withdraw, trial_id=trial_id, worker=worker))
+
+    def renew(self, trial_id: int, worker: str, lease_s: float, progress: float | None = None) -> bool:
+        """Hold a trial for `lease_s` seconds from now, and say how far it is; False when it is not this worker's."""
         until = utc_text(self._clock() + timedelta(seconds=lease_s))
-        return self._changed(sql.write_trial(trial_id, worker, {"lease_until": until}))
+        shown = {} if progress is None else {"progress": progress}
+        return self._changed(sql.write_trial(trial_id, worker, {"lease_until": until, **shown}))
 
     def record(self, trial_id: int, *, worker: str | None = None, **values: Unpack[TrialFields]) -> None:
         """Write to a running trial as it goes; each value replaces the one before.
@@ -204,6 +232,7 @@ class StudyStore:
         failure: Failure | None = None,
         failure_message: str | None = None,
         worker: str | None = None,
+        attempt: int | None = None,
         **values: Unpack[TrialFields],
     ) -> Trial:
         """Give a running trial its last state, and return it; a failed one gives its slot back.
@@ -218,53 +247,25 @@ class StudyStore:
             "finished_at": utc_text(self._clock()),
             "lease_until": None,
         }
-        row = self._write(partial(step.finish, trial_id=trial_id, worker=worker, values=written))
+        row = self._write(partial(step.finish, trial_id=trial_id, worker=worker, attempt=attempt, values=written))
         return Trial.from_row(row)
 
     def release(self, trial_id: int, *, worker: str | None = None) -> bool:
         """Put a running trial back as if it had not been started (Ctrl-C, a full disk): same attempt, same
         configuration; False when it was not running, or not by `worker`.
         """
-        return self._changed(sql.put_back(trial_id, worker))
+        return self._write(partial(step.release, trial_id=trial_id, worker=worker))
 
-    def recover(self, study_id: int, is_alive: IsAlive, now: datetime | None = None) -> list[Trial]:
-        """Take trials back from workers that died, and return them as they are then.
+    def recover(self, study_id: int, is_lost: IsLost, now: datetime | None = None) -> list[Trial]:
+        """Take trials back from workers that are gone, as `is_lost` knows (`leases.py`); return them as they are then.
 
-        Lost is a trial whose worker is dead (`is_alive` says False), or unknown (None) with its lease over at
-        `now`; never one of a living worker, nor one that is renewed meanwhile. It waits for its next attempt
-        with the configuration it had; lost for the second time it is FAILED `lost`, and replaced.
+        A trial that is renewed meanwhile stays. A lost one waits for its next attempt with the configuration it had;
+        lost for the second time it is FAILED `lost`, and replaced.
         """
-        moment = utc_text(now or self._clock())
-        running = self._read(sql.running_trials(study_id))
-        lost = [row for row in running if step.is_lost(row, is_alive, moment)]
-        back = [self._write(partial(step.lose, lost=row, now=moment)) for row in lost]
+        moment = now or self._clock()
+        lost = [row for row in self._read(sql.running_trials(study_id)) if is_lost(row, moment)]
+        back = [self._write(partial(step.lose, lost=row, now=utc_text(moment))) for row in lost]
         return [Trial.from_row(row) for row in back if row is not None]
-
-    # Questions
-
-    def trials(self, study_id: int) -> list[Trial]:
-        """Return the trials of a study in the order of their numbers."""
-        return [Trial.from_row(row) for row in self._read(sql.trials_of(study_id))]
-
-    def trial(self, study_id: int, number: int) -> Trial:
-        """Return one trial. Raises `TrialNotFound`."""
-        found = self._read(sql.trial_by_number(study_id, number)) if 0 <= number < 2**31 else []
-        if not found:
-            raise TrialNotFound(f"the study has no trial {number}", hint="`hpsearch trials STUDY` lists them")
-        return Trial.from_row(found[0])
-
-    def best(self, study_id: int) -> Trial | None:
-        """Return the complete trial with the best score, of equal ones the first; None before there is one.
-
-        Raises `StudyNotFound`.
-        """
-        study = step.only(self._read(sql.study_by_id(study_id)))
-        found = self._read(sql.best_trial(study_id, study["direction"]))
-        return Trial.from_row(found[0]) if found else None
-
-    def consecutive_failures(self, study_id: int) -> int:
-        """Return how many trials failed since the last one that ended well."""
-        return int(self._read(sql.failures_in_a_row(study_id))[0]["failures"])
 
     # Models
 
@@ -291,24 +292,25 @@ class StudyStore:
             "created_at": utc_text(self._clock()),
         }
         try:
-            return Model.from_row(self._added(sql.add_model(values), sql.model_by_id))
+            row = self._write(
+                partial(step.add_model, values=values), again=partial(step.add_model_again, values=values)
+            )
+            return Model.from_row(row)
         except IntegrityError as error:
             raise StudyNotFound from error
 
-    def models(self, study_id: int) -> list[Model]:
-        """Return the models of a study, oldest first."""
-        return [Model.from_row(row) for row in self._read(sql.models_of(study_id))]
+    # Transactions: everything above goes through these, and `_read`
 
-    # Transactions: everything above goes through these three
+    def _write(
+        self, work: Callable[[Connection], Result], again: Callable[[Connection], Result] | None = None
+    ) -> Result:
+        """Run `work` in one transaction; it may be run again as a whole (as `again`), so it keeps nothing elsewhere."""
 
-    def _read(self, query: Executable) -> list[step.Row]:
-        with transaction(self._engine, read_only=True) as connection:
-            return step.rows(connection, query)
+        def once(work: Callable[[Connection], Result]) -> Result:
+            with transaction(self._engine) as connection:
+                return work(connection)
 
-    def _write(self, work: Callable[[Connection], Result]) -> Result:
-        """Run `work` in one transaction; it may be run again as a whole, so it keeps nothing elsewhere."""
-        with transaction(self._engine) as connection:
-            return work(connection)
+        return self.patience.keep_trying(partial(once, work), partial(once, again or work))
 
     def _added(self, new: Insert, by_id: Callable[[int], Executable]) -> step.Row:
         return self._write(partial(step.add, new=new, by_id=by_id))

@@ -77,6 +77,7 @@ studies = Table(
     Column("model", Text, nullable=False),
     Column("folder", Text, nullable=False),
     _json("spec"),
+    _json("limits", nullable=True),
     UniqueConstraint("name"),
     UniqueConstraint("uid"),
     **OPTIONS,
@@ -102,6 +103,9 @@ trials = Table(
     Column("worker", String(255)),
     Column("lease_until", String(32)),
     Column("optuna_trial_id", Integer),
+    Column("progress", Double),
+    Column("device", String(255)),
+    Column("params_key", String(64)),
     Column("objective", Text, nullable=False),
     Column("failure_message", Text),
     Column("checkpoint", Text),
@@ -112,7 +116,8 @@ trials = Table(
     _json("seconds"),
     UniqueConstraint("study_id", "number"),
     Index(None, "study_id", "state", "number", "score"),  # next in the queue, counts and best, without the rows
-    Index(None, "study_id", "finished_at"),  # failures in a row
+    Index(None, "study_id", "finished_at"),  # failures in a row, and what ended lately
+    Index(None, "study_id", "params_key", unique=True),  # no configuration is tried twice
     **OPTIONS,
 )
 

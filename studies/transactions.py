@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from sqlalchemy import Connection, Executable, Insert
 
+from . import optuna_rows as optuna
 from . import statements as sql
 from .errors import LeaseLost, StudyNotFound, TrialFinished, TrialNotFound
 from .records import TrialState
@@ -37,6 +38,17 @@ def add(connection: Connection, new: Insert, by_id: Callable[[int], Executable])
     return rows(connection, by_id(key[0] if key else -1))[0]
 
 
+def add_model(connection: Connection, values: Row) -> Row:
+    """Add a model and return it."""
+    return add(connection, sql.add_model(values), sql.model_by_id)
+
+
+def add_model_again(connection: Connection, values: Row) -> Row:
+    """Add a model after an adding whose success was not heard of: return the one it added, if it added one."""
+    found = rows(connection, sql.same_model(values))
+    return found[0] if found else add_model(connection, values)
+
+
 def change_study(connection: Connection, study_id: int, values: Row) -> Row:
     """Change a study and return it. Raises `StudyNotFound`."""
     if values:
@@ -48,11 +60,30 @@ def claim(connection: Connection, study_id: int, held: Row) -> Row | None:
     """Take a trial that was put back, or else a free slot; None where there is neither."""
     while (trial_id := connection.scalar(sql.next_waiting(study_id))) is not None:
         if connection.execute(sql.take_waiting(trial_id, held)).rowcount == 1:
-            return rows(connection, sql.trial_by_id(trial_id))[0]
+            return ready_in_optuna(connection, rows(connection, sql.trial_by_id(trial_id))[0])
     if connection.execute(sql.take_slot(study_id)).rowcount == 0:
         return None
     study = only(rows(connection, sql.study_by_id(study_id)))
-    return add(connection, sql.add_trial(study, held), sql.trial_by_id)
+    optuna_trial_id = optuna.add_waiting(connection, study["name"], study["next_number"] - 1)
+    return add(connection, sql.add_trial(study, {**held, "optuna_trial_id": optuna_trial_id}), sql.trial_by_id)
+
+
+def claim_again(connection: Connection, study_id: int, held: Row) -> Row | None:
+    """Claim after a claim whose success was not heard of: return the trial it took, if it took one."""
+    found = rows(connection, sql.claimed_by(study_id, held["worker"], held["started_at"]))
+    return found[0] if found else claim(connection, study_id, held)
+
+
+def ready_in_optuna(connection: Connection, row: Row) -> Row:
+    """Return a trial that was put back, with Optuna's trial waiting as well; it is made where there is none yet."""
+    if row["optuna_trial_id"] is not None:
+        optuna.put_back(connection, row["optuna_trial_id"])
+        return row
+    name, number = only(rows(connection, sql.study_by_id(row["study_id"])))["name"], row["number"]
+    key = optuna.find(connection, name, number) or optuna.add_waiting(connection, name, number)
+    optuna.put_back(connection, key)
+    connection.execute(sql.write_trial(row["trial_id"], None, {"optuna_trial_id": key}))
+    return {**row, "optuna_trial_id": key}
 
 
 def write_held(connection: Connection, trial_id: int, worker: str | None, values: Row) -> None:
@@ -61,12 +92,39 @@ def write_held(connection: Connection, trial_id: int, worker: str | None, values
         refuse(connection, trial_id)
 
 
-def finish(connection: Connection, trial_id: int, worker: str | None, values: Row) -> Row:
-    """End a running trial, give its slot back where it failed, and return it."""
-    write_held(connection, trial_id, worker, values)
+def finish(connection: Connection, trial_id: int, worker: str | None, attempt: int | None, values: Row) -> Row:
+    """End a running trial (in that attempt, if one is named), give its slot back where it failed, and return it."""
+    if connection.execute(sql.end_trial(trial_id, worker, attempt, values)).rowcount == 0:
+        return finished_before(connection, trial_id, values)
     if values["state"] == TrialState.FAILED.value:
         connection.execute(sql.give_slot_back(trial_id))
     return rows(connection, sql.trial_by_id(trial_id))[0]
+
+
+def finished_before(connection: Connection, trial_id: int, values: Row) -> Row:
+    """Return the trial if this very end is written already, in a transaction whose success was not heard of."""
+    found = rows(connection, sql.trial_by_id(trial_id))
+    same = found and all(found[0][name] == values[name] for name in ("state", "finished_at", "score"))
+    return found[0] if same else refuse(connection, trial_id)
+
+
+def release(connection: Connection, trial_id: int, worker: str | None) -> bool:
+    """Put a running trial back, with us and with Optuna; return whether it was running."""
+    if connection.execute(sql.put_back(trial_id, worker)).rowcount == 0:
+        return False
+    optuna.put_back(connection, connection.scalar(sql.optuna_id_of(trial_id)))
+    return True
+
+
+def withdraw(connection: Connection, trial_id: int, worker: str | None) -> bool:
+    """Undo a claim for which there is nothing to run; return whether it was there to undo."""
+    optuna_trial_id = connection.scalar(sql.optuna_id_of(trial_id))
+    if connection.execute(sql.write_trial(trial_id, worker, {"curve": []})).rowcount == 0:
+        return False
+    connection.execute(sql.give_slot_back(trial_id))
+    connection.execute(sql.remove_trial(trial_id))
+    optuna.remove(connection, optuna_trial_id)
+    return True
 
 
 def refuse(connection: Connection, trial_id: int) -> NoReturn:
@@ -80,18 +138,16 @@ def refuse(connection: Connection, trial_id: int) -> NoReturn:
     raise LeaseLost(f"trial {number} is not this worker's any more: it is {state.value}")
 
 
-def is_lost(row: Row, is_alive: Callable[[str], bool | None], now: str) -> bool:
-    """Return whether a running trial's worker is dead, or unknown with its lease over."""
-    alive = is_alive(row["worker"]) if row["worker"] else None
-    return alive is False or (alive is None and (row["lease_until"] or "") < now)
-
-
 def lose(connection: Connection, lost: Row, now: str) -> Row | None:
     """Take a trial from its lost worker and return it; None where the worker was quicker."""
     last = lost["attempt"] >= MAX_ATTEMPTS
     ending = sql.lost_again(lost, now) if last else sql.run_again(lost)
     if connection.execute(sql.lose(lost, ending)).rowcount == 0:
         return None
+    row = rows(connection, sql.trial_by_id(lost["trial_id"]))[0]
     if last:
         connection.execute(sql.give_slot_back(lost["trial_id"]))
-    return rows(connection, sql.trial_by_id(lost["trial_id"]))[0]
+        optuna.fail(connection, row["optuna_trial_id"])
+    else:
+        optuna.put_back(connection, row["optuna_trial_id"])
+    return row

@@ -27,7 +27,8 @@ class TrialFields(TypedDict, total=False):
     rung: int
     objective: str
     checkpoint: str | PathLike[str] | None
-    optuna_trial_id: int | None
+    progress: float | None
+    device: str | None
 
 
 FIELDS = frozenset(get_type_hints(TrialFields))
@@ -50,7 +51,8 @@ def ending_of(state: TrialState, score: float | None, failure: Failure | None, m
     """Return the columns of a trial's end. Raises `ValueError` where they do not go together."""
     if not state.is_finished:
         raise ValueError(f"a trial cannot end {state.value}")
-    if (state is TrialState.FAILED) != (failure is not None):
+    collapsed = state is TrialState.COMPLETE and failure is Failure.COLLAPSED
+    if (state is TrialState.FAILED) != (failure is not None) and not collapsed:
         raise ValueError(f"a failure class belongs to a failed trial and to no other, got {failure} for {state}")
     return {
         "state": state.value,

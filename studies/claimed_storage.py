@@ -1,0 +1,131 @@
+"""Optuna's storage as the worker of one claimed trial sees it; handed to `study.optimize` in the storage's place."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Container
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.storages import get_storage
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from .engine import refusal
+from .errors import StoreFailed
+from .patience import Patience
+from .records import Failure, Trial
+from .records import TrialState as Ours
+
+if TYPE_CHECKING:
+    from optuna.storages import RDBStorage
+
+#: Optuna's attribute that has the class of a failed trial.
+FAILURE = "failure"
+#: Failures that the configuration is to blame for: the same again would fail again.
+BLAMED = frozenset(one.value for one in (Failure.OOM, Failure.NAN, Failure.TIMEOUT, Failure.CODE))
+
+
+class ClaimedStorage:
+    """Optuna's storage, but for three things.
+
+    - Of the trials that wait, only the claimed one is there to be taken.
+    - A failed configuration looks like one that was pruned before it reported: samplers pass over failed trials and
+      propose their like again (pains B9), while TPE ranks such a pruned one last.
+    - A database that is away is waited for.
+
+    And with `ended`, which returns our row of the trial once it is finished, nothing else is told to Optuna: it takes
+    for a failure what is none (a Ctrl-C at the wrong moment).
+    """
+
+    def __init__(
+        self,
+        storage: RDBStorage,
+        optuna_trial_id: int | None,
+        patience: Patience,
+        ended: Callable[[], Trial | None] | None = None,
+    ) -> None:
+        self._inner: Any = get_storage(storage)
+        self._address = storage.engine.url
+        self._mine = optuna_trial_id
+        self._patience = patience
+        self._ended = ended
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if not callable(found):
+            return found
+
+        @wraps(found)
+        def patiently(*given: Any, **named: Any) -> Any:
+            return self._keep_trying(lambda: found(*given, **named))
+
+        return patiently
+
+    def create_new_trial(self, study_id: int, template_trial: Any = None) -> NoReturn:
+        """Refuse: trials are made by claiming. Raises `StoreFailed`."""
+        raise StoreFailed(
+            "Optuna's trial of the claimed number is gone: another program changed Optuna's study",
+            hint="run the same command again: it continues",
+        )
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """Return the trials as `BaseStorage` does, with the two exceptions above."""
+        found = self._keep_trying(lambda: self._inner.get_all_trials(study_id, deepcopy=deepcopy))
+        if states == (TrialState.WAITING,):
+            return [one for one in found if one.state is TrialState.WAITING and one._trial_id == self._mine]
+        seen = [_as_pruned(one) if _is_blamed(one) else one for one in found]
+        return [one for one in seen if states is None or one.state in states]
+
+    def set_trial_state_values(self, trial_id: int, state: TrialState, values: Any = None) -> bool:
+        """Set them; a trial that is finished already was told by somebody who took this worker for dead."""
+        if self._ended is not None and state.is_finished():
+            row = self._ended()
+            if row is None:
+                return False  # it goes back to its study
+            state, values = (state, values) if told(row)[0] is state else told(row)
+
+        def once() -> bool:
+            return bool(self._inner.set_trial_state_values(trial_id, state, values))
+
+        def again() -> bool:
+            return once() or (trial_id == self._mine and self._inner.get_trial(trial_id).state is state)
+
+        try:
+            return bool(self._keep_trying(once, again))
+        except UpdateFinishedTrialError:
+            return True
+
+    def _keep_trying(self, call: Callable[[], Any], again: Callable[[], Any] | None = None) -> Any:
+        def once(call: Callable[[], Any]) -> Any:
+            try:
+                return call()
+            except (StorageInternalError, SQLAlchemyError) as error:
+                cause = error if isinstance(error, SQLAlchemyError) else error.__cause__
+                raise refusal(self._address, cause or error) from error
+
+        return self._patience.keep_trying(partial(once, call), partial(once, again or call))
+
+
+def told(trial: Trial) -> tuple[TrialState, list[float] | None]:
+    """Return the state and the values that Optuna is told of a trial that is finished with us."""
+    states = {
+        Ours.COMPLETE: TrialState.COMPLETE,
+        Ours.PRUNED: TrialState.PRUNED,
+        Ours.FAILED: TrialState.FAIL,
+    }
+    values = None if trial.score is None or trial.state is Ours.FAILED else [trial.score]
+    return states[trial.state], values
+
+
+def _is_blamed(trial: FrozenTrial) -> bool:
+    return trial.state is TrialState.FAIL and trial.user_attrs.get(FAILURE) in BLAMED
+
+
+def _as_pruned(trial: FrozenTrial) -> FrozenTrial:
+    seen = copy.copy(trial)
+    seen.state, seen.intermediate_values = TrialState.PRUNED, {}
+    return seen

@@ -1,0 +1,100 @@
+"""What a store answers: studies, trials, the best one. `store.py` is the rest of it, and what changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import Engine, Executable
+
+from . import statements as sql
+from . import transactions as step
+from .engine import transaction
+from .errors import StudyNotFound, TrialNotFound
+from .patience import Patience
+from .records import Failure, Model, Study, StudySummary, Trial, Tried
+
+
+class Questions:
+    """The half of a `StudyStore` that only reads."""
+
+    patience: Patience
+    _engine: Engine
+
+    def study(self, name: str) -> Study:
+        """Return the study of that name. Raises `StudyNotFound`, with the nearest name."""
+        found = self._read(sql.study_by_name(name))
+        if not found:
+            raise StudyNotFound(name, (row["name"] for row in self._read(sql.study_names())))
+        return Study.from_row(found[0])
+
+    def studies(self) -> list[StudySummary]:
+        """Return every study with its counts, oldest first."""
+        return [StudySummary.from_row(row) for row in self._read(sql.summaries())]
+
+    def summary(self, study_id: int) -> StudySummary:
+        """Return one study with its counts. Raises `StudyNotFound`."""
+        query = sql.summaries().where(sql.studies.c.study_id == study_id)
+        return StudySummary.from_row(step.only(self._read(query)))
+
+    def trials(self, study_id: int) -> list[Trial]:
+        """Return the trials of a study in the order of their numbers."""
+        return [Trial.from_row(row) for row in self._read(sql.trials_of(study_id))]
+
+    def trial(self, study_id: int, number: int) -> Trial:
+        """Return one trial. Raises `TrialNotFound`."""
+        found = self._read(sql.trial_by_number(study_id, number)) if 0 <= number < 2**31 else []
+        if not found:
+            raise TrialNotFound(f"the study has no trial {number}", hint="`hpsearch trials STUDY` lists them")
+        return Trial.from_row(found[0])
+
+    def best(self, study_id: int) -> Trial | None:
+        """Return the complete trial with the best score, of equal ones the first; None before there is one.
+
+        Raises `StudyNotFound`.
+        """
+        study = step.only(self._read(sql.study_by_id(study_id)))
+        found = self._read(sql.best_trial(study_id, study["direction"]))
+        return Trial.from_row(found[0]) if found else None
+
+    def ranking(self, study_id: int, direction: str, count: int) -> list[int]:
+        """Return the numbers of the `count` best complete trials, the best first."""
+        return [row["number"] for row in self._read(sql.ranking(study_id, direction, count))]
+
+    def running(self, study_id: int) -> list[Trial]:
+        """Return the trials that are running, whoever runs them."""
+        return [Trial.from_row(row) for row in self._read(sql.live_trials(study_id))]
+
+    def ended_since(self, study_id: int, moment: str) -> list[Trial]:
+        """Return the trials that ended at `moment` (as in `Trial.finished_at`) or later, in the order of their ends."""
+        return [Trial.from_row(row) for row in self._read(sql.ended_since(study_id, moment))]
+
+    def finished_among(self, study_id: int, numbers: Collection[int]) -> set[int]:
+        """Return those of `numbers` whose trials have ended."""
+        return {row["number"] for row in self._read(sql.finished_numbers(study_id, numbers))}
+
+    def untold(self, study_id: int) -> list[Trial]:
+        """Return the trials that have ended here and not in Optuna's tables."""
+        return [Trial.from_row(row) for row in self._read(sql.untold(study_id))]
+
+    def failed_with(self, study_id: int, failure: Failure) -> list[Trial]:
+        """Return the trials that failed in one way."""
+        return [Trial.from_row(row) for row in self._read(sql.failed_with(study_id, failure))]
+
+    def tried(self, study_id: int) -> list[Tried]:
+        """Return every configuration of the study that a trial was given, in the order of the trials' numbers."""
+        return [Tried.from_row(row) for row in self._read(sql.configurations(study_id))]
+
+    def consecutive_failures(self, study_id: int, since: str = "") -> int:
+        """Return how many trials failed since the last one that ended well, and since a moment (ISO text)."""
+        return int(self._read(sql.failures_in_a_row(study_id, since))[0]["failures"])
+
+    def models(self, study_id: int) -> list[Model]:
+        """Return the models of a study, oldest first."""
+        return [Model.from_row(row) for row in self._read(sql.models_of(study_id))]
+
+    def _read(self, query: Executable) -> list[step.Row]:
+        def once() -> list[step.Row]:
+            with transaction(self._engine, read_only=True) as connection:
+                return step.rows(connection, query)
+
+        return self.patience.keep_trying(once)
