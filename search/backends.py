@@ -6,7 +6,6 @@ One call, one trial, because the stock loop over trials keeps one Trainer and on
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,25 +13,29 @@ import optuna
 
 from ..spaces.optuna_space import suggest
 from ..spaces.space import Space
+from ..studies.claimed_storage import ClaimedStorage
+from .chooser import Chooser
 from .paths import KEPT
-from .samplers import make_pruner, make_sampler
+from .samplers import make_pruner
 from .trial_run import TrialRun
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptunaBackend:
-    """Runs a trial in this process, proposed by an Optuna study that lives in the store."""
+    """Runs a trial in this process, in an Optuna study that lives in the store."""
 
     storage: Any
     study_name: str
     space: Space
-    sampler: str
+    chooser: Chooser
     pruner: str
-    seed: int
-    tried: Callable[[], list[dict[str, Any]]]  #: reads the parameters of the study's other trials
 
     def run(self, twin: Any, run: TrialRun) -> None:
-        """Run one trial on `twin`; how it ended is in `run.ended`. Raises `StopSearch` if the search should end."""
+        """Run one trial on `twin`; how it ended is in `run.ended`.
+
+        Raises `StopSearch` if the search should end, `SpaceExhausted` if nothing is left to try, `TrialTaken` if the
+        trial is somebody else's by now.
+        """
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
@@ -44,15 +47,9 @@ class OptunaBackend:
                     direction=run.direction,
                     hp_name=lambda trial: KEPT,
                     study_name=self.study_name,
-                    storage=self.storage,
+                    storage=self.storage_for(run),
                     load_if_exists=True,
-                    sampler=make_sampler(
-                        self.sampler,
-                        self.space,
-                        study_seed=self.seed,
-                        number=run.trial.number,
-                        tried=self.tried,
-                    ),
+                    sampler=self.chooser.proposals(run.trial),
                     pruner=make_pruner(self.pruner),
                     catch=(Exception,),
                 )
@@ -60,3 +57,7 @@ class OptunaBackend:
             # After its loop, the stock code asks for the best trial and fails when none has completed yet (A11).
             if run.ended is None:
                 raise
+
+    def storage_for(self, run: TrialRun) -> Any:
+        """Return Optuna's storage for one trial."""
+        return ClaimedStorage(self.storage, run.trial.optuna_trial_id, run.store.patience, ended=lambda: run.ended)

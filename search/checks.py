@@ -11,6 +11,7 @@ from ..studies.store import StudyStore
 from .paths import DEFAULT_OUTPUT, check_folder
 
 SCORES = ("best", "last")
+MOST_JOBS = 1024
 MOST_TRIALS = 2**31 - 1  # what an INTEGER column holds on every database
 
 
@@ -45,6 +46,23 @@ def check_timeout(timeout: float | None) -> float | None:
     if timeout is not None and not timeout > 0:
         raise BadInput(f"a time-out is a number of seconds above 0, got {timeout!r}")
     return timeout
+
+
+def check_keep(keep: int) -> int:
+    """Return a number of checkpoints, at least one."""
+    if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
+        raise BadInput(f"at least one checkpoint is kept, the best one's, got {keep!r}", hint="leave --keep out")
+    return keep
+
+
+def check_jobs(jobs: str | int) -> int | None:
+    """Return a number of worker processes, at least one; None for `auto`."""
+    text = str(jobs)
+    if text == "auto":
+        return None
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_JOBS:
+        raise BadInput(f"jobs are a number of worker processes from 1 to {MOST_JOBS}, or auto, got {text!r}")
+    return int(text)
 
 
 def check_score(score: str) -> str:

@@ -56,6 +56,7 @@ app.add_typer(database, name="db")
 
 Store = Annotated[str, typer.Option("--store", help=STORE_HELP, envvar=STORE_ENV, metavar="URL")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
+ELSEWHERE = "where it is here, if it is elsewhere than where the study was started"
 Name = Annotated[str, typer.Argument(metavar="STUDY", help="name of a study")]
 
 
@@ -82,6 +83,29 @@ def run(options: RunOptions, as_json: bool) -> None:
     from .command_run import run_search
 
     run_search(options, as_json=as_json)
+
+
+@app.command()
+def worker(
+    study: Name,
+    store: Store = DEFAULT_STORE,
+    jobs: Annotated[str, typer.Option("--jobs", help="worker processes: a number, or auto", metavar="N|auto")] = "1",
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", help="seconds after which no further trial starts", metavar="S")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="show nothing but errors")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="show the libraries' log as well")] = False,
+    data_dir: Annotated[str | None, typer.Option("--data-dir", help=ELSEWHERE, metavar="DIR")] = None,
+    train_file: Annotated[str | None, typer.Option("--train-file", help=ELSEWHERE, metavar="FILE")] = None,
+    validation_file: Annotated[str | None, typer.Option("--validation-file", help=ELSEWHERE, metavar="FILE")] = None,
+    model: Annotated[str | None, typer.Option("--model", help=ELSEWHERE, metavar="DIR")] = None,
+) -> None:
+    """Work on a study that somebody started, from any machine that reaches its store."""
+    from .command_run import join_study
+
+    given = {"data_dir": data_dir, "train_file": train_file, "validation_file": validation_file, "model": model}
+    places = {name: place for name, place in given.items() if place is not None}
+    join_study(store, study, jobs=jobs, timeout=timeout, quiet=quiet, verbose=verbose, places=places)
 
 
 @app.command()
@@ -151,6 +175,20 @@ def export(
     from .command_studies import export_study
 
     export_study(store, study, output, format)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON or Parquet, written by `hpsearch export`")],
+    study: Annotated[
+        str | None, typer.Option("--study", help="name of the study here [default: its own]", metavar="NAME")
+    ] = None,
+    store: Store = DEFAULT_STORE,
+) -> None:
+    """Add an exported study to a store, where it can be continued."""
+    from .command_studies import import_file
+
+    import_file(store, file, study)
 
 
 @app.command()
@@ -251,5 +289,22 @@ def _set_up_environment() -> None:
 
 def entry() -> None:
     """Run the command line of this process."""
+    hide_password(sys.argv)
     remember_interrupts()
     sys.exit(main())
+
+
+def hide_password(argv: list[str]) -> None:
+    """Begin anew with the store's URL in the environment if it was typed with a password.
+
+    The words of a command can be read by every user of a machine, for as long as it runs; its environment cannot.
+    """
+    from ..studies.url import safe_url
+
+    for place, word in enumerate(argv):
+        flag, equals, value = word.partition("=")
+        url = value if equals else "".join(argv[place + 1 : place + 2])
+        if flag == "--store" and url and safe_url(url) != url:
+            before = sys.orig_argv[: len(sys.orig_argv) - len(argv) + 1]  # Python, its options and the script
+            words = [*argv[1:place], *argv[place + (1 if equals else 2) :]]
+            os.execve(sys.executable, [*before, *words], {**os.environ, STORE_ENV: url})  # noqa: S606 - no shell

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,13 @@ from rich.text import Text
 
 from ..studies.export import INTERNAL
 from ..studies.plain import plain
-from ..studies.records import Model, Study, StudySummary, Trial, TrialState
+from ..studies.records import Failure, Model, Study, StudySummary, Trial, TrialState
 from .options import DEFAULT_STORE
 from .talk import as_typed, printable
-from .view import duration, short, short_values
+from .view import duration, short, short_values, shown_params
+
+#: Characters of a failure's message that a table shows; `--json` has all of it.
+LONGEST_MESSAGE = 200
 
 
 def emit(value: Any) -> None:
@@ -36,11 +41,14 @@ def trial_json(trial: Trial) -> dict[str, Any]:
 def outcome_json(
     study: Study, trials: Sequence[Trial], best: Trial, model: Model | None, predictions: Path | None
 ) -> dict[str, Any]:
-    """Return how a search ended."""
+    """Return how a search ended; `failures` counts the failed trials by class, `collapsed` complete ones."""
+    baseline = _baseline(trials)
     return {
         "study": study.name,
         "trials": study.trials,
-        "baseline": next((trial_json(trial) for trial in trials if trial.number == 0), None),
+        "failures": failures(trials),
+        "collapsed": collapsed(trials),
+        "baseline": baseline and trial_json(baseline),
         "best": trial_json(best),
         "model": model and model.to_dict(),
         "predictions": predictions and str(predictions),
@@ -50,38 +58,92 @@ def outcome_json(
 def outcome_table(
     study: Study, trials: Sequence[Trial], best: Trial, model: Model | None, predictions: Path | None
 ) -> None:
-    """Print baseline and best side by side."""
-    baseline = next((trial for trial in trials if trial.number == 0), None)
+    """Print baseline and best side by side, what became of all trials, and where the model is."""
+    baseline = _baseline(trials)
     columns = [trial for trial in (baseline, best) if trial is not None]
     table = new_table(
         f"{study.name}: {study.objective} ({study.direction})", "", *("baseline", "best")[-len(columns) :]
     )
     add_row(table, "trial", *(trial.number for trial in columns))
-    add_row(table, f"score at {best.fraction:g} of the data", *(_score(trial) for trial in columns))
-    for name in dict.fromkeys(name for trial in columns for name in trial.params or {}):
-        add_row(table, name, *(short((trial.params or {}).get(name, "-")) for trial in columns))
+    add_row(table, f"score at {short(best.fraction)} of the data", *(_score_or_not(study, one) for one in columns))
+    values = [shown_params(trial) for trial in columns]
+    for name in dict.fromkeys(name for one in values for name in one):
+        add_row(table, name, *(short(one.get(name, "-")) for one in values))
     add_row(table, "seconds", *(duration(trial.total_seconds) for trial in columns))
     show(table)
-    counts = [f"{len(found)} {state.value.lower()}" for state in TrialState if (found := _in_state(trials, state))]
-    show_line(f"{study.trials} trials: {', '.join(counts)}; {_gain(study, baseline, best)}")
+    show_line(_counts(study, trials))
+    show_line(_gain(study, baseline, best))
     if model is not None:
-        score = model.metrics.get(study.objective)
-        where = model.spec.get("evaluated_on", "held-out")
-        rows = model.spec.get("rows", {})
-        took = duration(sum(model.seconds.values()))
-        evaluated = f"{study.objective} {short4(score)} on the {rows.get('evaluated', '?')} rows of the {where} split"
-        show_line(f"retrained on {rows.get('train', '?')} rows in {took}: {evaluated}")
-        show_line(f"model: {model.folder}", wrap=False)
+        _show_model(study, model)
     if predictions is not None:
         show_line(f"predictions: {predictions}", wrap=False)
 
 
+def _baseline(trials: Sequence[Trial]) -> Trial | None:
+    return next((trial for trial in trials if trial.number == 0), None)
+
+
+def _score_or_not(study: Study, trial: Trial) -> str:
+    """Return the score; what a failed trial measured before it failed is shown, too, and said not to count."""
+    measured = trial.metrics.get(study.objective)
+    if trial.state is not TrialState.FAILED or not isinstance(measured, int | float):
+        return _score(trial)
+    return f"{short4(measured)} (does not count)"
+
+
+def _counts(study: Study, trials: Sequence[Trial]) -> str:
+    """Return one line: what became of the trials, how those failed that did, and how many workers there were."""
+    states = Counter(trial.state for trial in trials)
+    done = states[TrialState.COMPLETE] + states[TrialState.PRUNED]
+    shown = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialState.WAITING)
+    words = {state: f"{states[state]} {state.value.lower()}" for state in shown if states[state]}
+    if TrialState.COMPLETE in words and collapsed(trials):
+        words[TrialState.COMPLETE] += f" ({collapsed(trials)} collapsed: the same prediction for every row)"
+    counts = ", ".join(words.values())
+    failed = states[TrialState.FAILED]
+    replaced = "" if done < study.trials else " and was replaced" if failed == 1 else " and were replaced"
+    workers = len({trial.worker for trial in trials if trial.worker})
+    parts = (counts, f"{failed} failed{replaced}: {failure_words(failures(trials))}" if failed else "")
+    by = f"run by {workers} workers" if workers > 1 else ""
+    return f"{study.trials} trials: {'; '.join(part for part in (*parts, by) if part)}"
+
+
+def failures(trials: Sequence[Trial]) -> dict[str, int]:
+    """Return how many trials failed in each way, the most frequent first."""
+    failed = [trial for trial in trials if trial.state is TrialState.FAILED]
+    return dict(Counter(trial.failure.value for trial in failed if trial.failure is not None).most_common())
+
+
+def collapsed(trials: Sequence[Trial]) -> int:
+    """Return how many trials are complete and predict the same for every row."""
+    return sum(trial.state is TrialState.COMPLETE and trial.failure is Failure.COLLAPSED for trial in trials)
+
+
+def failure_words(counts: Mapping[str, int]) -> str:
+    """Return `2 oom, 1 nan`."""
+    return ", ".join(f"{count} {failure}" for failure, count in counts.items())
+
+
 def _gain(study: Study, baseline: Trial | None, best: Trial) -> str:
+    if best.failure is Failure.COLLAPSED:
+        return "no trial learned anything: the best one predicts the same for every row"
+    if baseline is not None and baseline.state is TrialState.FAILED:
+        return f"the baseline failed: {baseline.failure}"
     if baseline is None or baseline.score is None:
         return "the baseline has no score"
     if best.number == baseline.number:
         return "no configuration beat the baseline"
-    return f"best is {abs((best.score or 0.0) - baseline.score):.4f} better than the baseline on the selection split"
+    gain = ((best.score or 0.0) - baseline.score) * (1 if study.direction == "maximize" else -1)
+    how = f"best is {gain:.4f} better" if gain >= 0 else f"trial {best.number} is {-gain:.4f} worse"
+    return f"{how} than the baseline on the selection split"
+
+
+def _show_model(study: Study, model: Model) -> None:
+    score, rows = model.metrics.get(study.objective), model.spec.get("rows", {})
+    took, where = duration(sum(model.seconds.values())), model.spec.get("evaluated_on", "held-out")
+    evaluated = f"{study.objective} {short4(score)} on the {rows.get('evaluated', '?')} rows of the {where} split"
+    show_line(f"retrained on {rows.get('train', '?')} rows in {took}: {evaluated}")
+    show_line(f"model: {model.folder}", wrap=False)
 
 
 def next_commands(study: Study, store_url: str, model: Model | None) -> str:
@@ -103,17 +165,47 @@ def _safe(url: str) -> str:
 
 
 def trials_table(study: Study, trials: Sequence[Trial], best: Trial | None) -> None:
-    """Print a line a trial."""
+    """Print a line a trial: a failed one's begins with how it failed, a running one's says how far it is, and where."""
     table = new_table(
         f"{study.name}: {study.objective} ({study.direction})", "trial", "state", "score", "time", "values"
     )
     for trial in trials:
         mark = " *" if best is not None and trial.number == best.number else ""
-        state = trial.state.value.lower() if trial.failure is None else f"failed: {trial.failure.value}"
-        what = short_values(trial.params or {}) + (" (baseline)" if trial.number == 0 else "")
-        told = trial.failure_message or what
-        add_row(table, f"{trial.number}{mark}", state, _score(trial), duration(trial.total_seconds), told)
+        time = duration(trial.total_seconds)
+        add_row(table, f"{trial.number}{mark}", _state(trial), _score(trial), time, _values(trial))
     show(table)
+
+
+def _state(trial: Trial) -> str:
+    if trial.state is TrialState.COMPLETE and trial.failure is not None:
+        return trial.failure.value
+    if trial.failure is not None:
+        return f"failed: {trial.failure.value}"
+    if trial.state is TrialState.RUNNING and trial.progress is not None:
+        return f"running {trial.progress:.0%}"
+    return trial.state.value.lower()
+
+
+def _values(trial: Trial) -> str:
+    notes = [
+        "(baseline)" if trial.number == 0 else "",
+        f"(attempt {trial.attempt})" if trial.attempt > 1 else "",
+        f"(on {worker_place(trial)[0]})" if trial.state is TrialState.RUNNING and trial.worker else "",
+    ]
+    line = " ".join(part for part in (short_values(shown_params(trial)), *notes) if part)
+    return "\n".join(part for part in (_short_message(trial.failure_message or ""), line) if part)
+
+
+def _short_message(message: str) -> str:
+    line = " ".join(message.split())
+    return line if len(line) <= LONGEST_MESSAGE else f"{line[: LONGEST_MESSAGE - 3]}..."
+
+
+def worker_place(trial: Trial) -> tuple[str, int | None]:
+    """Return the host and the process id of the worker that holds a trial, or held it last."""
+    host, _, process = (trial.worker or "").partition(":")
+    pid = re.match(r"[0-9]+", process)
+    return host.partition("#")[0], int(pid[0]) if pid else None
 
 
 def studies_table(summaries: Sequence[StudySummary]) -> None:
@@ -166,16 +258,16 @@ def print_check(problem: Any, trials: int, *, as_json: bool) -> None:
 
 
 def new_table(title: str, *columns: str) -> Table:
-    """Return a plain table."""
+    """Return a plain table; title and names of columns are text, as the cells are."""
     table = Table(
-        title=Text(title) if title else None,
+        title=Text(printable(title)) if title else None,
         title_justify="left",
         box=None,
         pad_edge=False,
         show_header=any(columns),
     )
     for column in columns:
-        table.add_column(Text(column), overflow="fold")
+        table.add_column(Text(printable(column)), overflow="fold")
     return table
 
 
@@ -204,7 +296,3 @@ def short4(value: float | None) -> str:
 
 def _score(trial: Trial) -> str:
     return short4(trial.score)
-
-
-def _in_state(trials: Sequence[Trial], state: TrialState) -> list[Trial]:
-    return [trial for trial in trials if trial.state is state]

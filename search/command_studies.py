@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..spaces.errors import BadInput
 from ..spaces.presets import PRESETS
-from ..studies.export import FORMATS, export_rows, write_export
+from ..studies.export import FORMATS, export_document, write_export
 from ..studies.identity import difference
 from ..studies.records import Study, Trial
 from ..studies.store import StudyStore
 from ..studies.url import safe_url
+from ..studies.worker import worker_name
 from .command_output import (
     add_row,
+    collapsed,
     emit,
+    failure_words,
+    failures,
     mapping_table,
     new_table,
     short4,
@@ -24,10 +29,14 @@ from .command_output import (
     studies_table,
     trial_json,
     trials_table,
+    worker_place,
 )
-from .paths import StudyPaths
+from .limits import Limits
+from .paths import DEFAULT_OUTPUT, StudyPaths
 from .talk import as_typed, tell
-from .view import duration, short_values
+from .view import duration, short_values, shown_params, size
+
+Found = TypeVar("Found")
 
 
 def list_studies(store_url: str, *, as_json: bool) -> None:
@@ -42,32 +51,75 @@ def list_studies(store_url: str, *, as_json: bool) -> None:
 
 
 def show_study(store_url: str, name: str, *, as_json: bool) -> None:
-    """Print a study's whole specification and where it stands."""
+    """Print a study's whole specification and where it stands.
+
+    `failures` counts the failed trials by class, `workers` are those that run a trial now, and `checkpoint_bytes` is
+    what lies in the study's folder: 0 where that is on another machine.
+    """
     store = StudyStore.open(store_url)
     study = store.study(name)
     summary = store.summary(study.study_id).to_dict()
     models = [model.to_dict() for model in store.models(study.study_id)]
-    if as_json:
-        emit(
-            {
-                **summary,
-                "uid": study.uid,
-                "forked_from": study.forked_from,
-                "spec": study.spec,
-                "models": models,
-            }
-        )
-        return
-    identity = study.spec["identity"]
-    space = {f"space: {key}": _written(value) for key, value in identity["space"].items()}
-    about = {key: value for key, value in summary.items() if key not in ("study", "best_score") and value is not None}
-    plan = {
-        key: identity[key] for key in ("fraction", "seed", "score", "sampler", "pruner", "precision") if key in identity
+    trials = store.trials(study.study_id)
+    standing = {
+        "failures": failures(trials),
+        "collapsed": collapsed(trials),
+        "limits": Limits.of(study).to_dict(),
+        "checkpoint_bytes": _on_disk(study, StudyPaths.checkpoint_bytes, 0),
+        "workers": _workers(store, study),
     }
+    if as_json:
+        about = {"uid": study.uid, "forked_from": study.forked_from, "spec": study.spec, "models": models}
+        emit({**summary, **standing, **about})
+        return
+    table = {key: value for key, value in summary.items() if key not in ("study", "best_score") and value is not None}
+    best = {"best score": short4(summary["best_score"])}
     made = {f"model of trial {model['trial_number']}": model["folder"] for model in models}
+    mapping_table(study.name, {**table, **best, **_standing(study, standing), **_plan(study), **made})
+
+
+def _plan(study: Study) -> dict[str, Any]:
+    """Return the words of `show` for what is searched, and how."""
+    identity = study.spec["identity"]
+    names = ("fraction", "seed", "score", "sampler", "pruner", "precision")
     rows = study.spec["notes"].get("rows", {})
-    counts = {"rows": ", ".join(f"{part} {count}" for part, count in rows.items())}
-    mapping_table(study.name, {**about, "best score": short4(summary["best_score"]), **plan, **counts, **space, **made})
+    return {
+        **{name: identity[name] for name in names if name in identity},
+        "rows": ", ".join(f"{part} {count}" for part, count in rows.items()),
+        **{f"space: {name}": _written(value) for name, value in identity["space"].items()},
+    }
+
+
+def _workers(store: StudyStore, study: Study) -> list[dict[str, Any]]:
+    """Return who runs which trial now, and how far it is as of the worker's last sign of life."""
+    running = [(trial, *worker_place(trial)) for trial in store.running(study.study_id)]
+    return [
+        {"host": host, "pid": pid, "trial": trial.number, "progress": trial.progress} for trial, host, pid in running
+    ]
+
+
+def _standing(study: Study, standing: Mapping[str, Any]) -> dict[str, str]:
+    """Return the words of `show` for failures, limits, checkpoints and workers."""
+    limits, timeout = standing["limits"], standing["limits"]["trial_timeout"]
+    words = {
+        "failures": failure_words(standing["failures"]),
+        "max failures": f"{limits['max_failures'] or study.trials} in a row",
+        "trial timeout": "none" if timeout is None else f"{timeout} s",
+        "keep": f"{limits['keep']} checkpoint{'' if limits['keep'] == 1 else 's'}",
+        "checkpoints": size(standing["checkpoint_bytes"]),
+    }
+    for one in standing["workers"]:
+        done = "" if one["progress"] is None else f", {one['progress']:.0%} done"
+        words[f"worker on {one['host']}, pid {one['pid'] or '?'}"] = f"trial {one['trial']}{done}"
+    return {name: told for name, told in words.items() if told}
+
+
+def _on_disk(study: Study, look: Callable[[StudyPaths], Found], absent: Found) -> Found:
+    """Return what `look` finds in the study's folder; `absent` where it is not here, or none of this user's."""
+    try:
+        return look(StudyPaths(Path(study.folder))) if study.folder else absent
+    except (OSError, ValueError):
+        return absent
 
 
 def list_trials(store_url: str, name: str, *, as_json: bool) -> None:
@@ -82,22 +134,44 @@ def list_trials(store_url: str, name: str, *, as_json: bool) -> None:
 
 
 def show_best(store_url: str, name: str, *, as_json: bool) -> None:
-    """Print a study's best trial."""
+    """Print a study's best trial.
+
+    `checkpoint` is its folder on this machine, or null. Where another machine has it, `checkpoint_host` and
+    `checkpoint_path` say which, and where on it; in the table that is `PATH on HOST`.
+    """
     store = StudyStore.open(store_url)
     study = store.study(name)
     best = _best_of(store, study)
-    kept = StudyPaths(Path(study.folder)).checkpoint(best.number)
+    kept = _checkpoint(study, best)
     if as_json:
-        emit({"study": study.name, **trial_json(best), "checkpoint": kept and str(kept)})
+        emit({"study": study.name, **trial_json(best), **kept})
         return
+    there = f"{kept['checkpoint_path']} on {kept['checkpoint_host']}" if "checkpoint_host" in kept else "-"
     about = {
         "score": f"{short4(best.score)} {study.objective}",
         "fraction": best.fraction,
         "seed": best.seed,
         "time": duration(best.total_seconds),
-        "checkpoint": kept or "-",
+        "checkpoint": kept["checkpoint"] or there,
     }
-    mapping_table(f"{study.name}: trial {best.number}", {**about, **(best.params or {}), **best.metrics})
+    mapping_table(f"{study.name}: trial {best.number}", {**about, **shown_params(best), **best.metrics})
+
+
+def _checkpoint(study: Study, trial: Trial) -> dict[str, str | None]:
+    """Return where a trial's checkpoint is, as `show_best` says it."""
+    here = _on_disk(study, lambda paths: paths.checkpoint(trial.number), None) or _folder(trial.checkpoint)
+    host, own = worker_place(trial)[0], worker_name().partition("#")[0]
+    if here or not trial.checkpoint or host in ("", own):
+        return {"checkpoint": str(here) if here else None}
+    return {"checkpoint": None, "checkpoint_host": host, "checkpoint_path": trial.checkpoint}
+
+
+def _folder(path: str | None) -> Path | None:
+    """Return the folder at `path`, if there is one: a worker on this machine may not use the study's own folder."""
+    try:
+        return Path(path) if path and Path(path).is_dir() else None
+    except (OSError, ValueError):
+        return None
 
 
 def _best_of(store: StudyStore, study: Study) -> Trial:
@@ -158,14 +232,26 @@ def _cell(value: Any) -> str:
 
 
 def export_study(store_url: str, name: str, output: Path, kind: str | None) -> None:
-    """Write a study's trials to a file."""
+    """Write a study to a file."""
     store = StudyStore.open(store_url)
-    rows = export_rows(store, store.study(name))
+    document = export_document(store, store.study(name))
     format_name = kind or output.suffix.lstrip(".")
     if not format_name:
         raise BadInput(f"{str(output)!r} has no ending that says which format", hint=f"--format {', '.join(FORMATS)}")
-    write_export(rows, output, format_name)
-    tell(f"{len(rows)} trials in {output}")
+    write_export(document, output, format_name)
+    tell(f"{len(document['trials'])} trials in {output}")
+
+
+def import_file(store_url: str, file: Path, name: str | None) -> None:
+    """Add the study in a file to a store, which is made where there is none."""
+    from ..studies.exported import read_export
+    from ..studies.importing import import_study
+
+    read_export(file)  # what cannot be imported makes no store
+    with StudyStore.open(store_url, create=True) as store:
+        study = import_study(store, file, name=name, folder=str(DEFAULT_OUTPUT.absolute()))
+        count = len(store.trials(study.study_id))
+    tell(f"{count} trials in {study.name!r}; the command that searched it goes on: --study {as_typed(study.name)}")
 
 
 def delete_study(store_url: str, name: str, *, sure: bool) -> None:

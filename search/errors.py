@@ -15,6 +15,10 @@ class NoObjective(HpsearchError, KeyError):
     __str__ = Exception.__str__  # KeyError would print the repr
 
 
+class TrialTimedOut(HpsearchError, TimeoutError):
+    """The trial took longer than one trial may."""
+
+
 class SearchFailed(HpsearchError, RuntimeError):
     """Too many trials in a row failed."""
 
@@ -43,3 +47,10 @@ class StopSearch(BaseException):
     def __init__(self, cause: BaseException) -> None:
         super().__init__(str(cause))
         self.cause = cause
+
+
+class TrialTaken(BaseException):
+    """The trial is not this worker's any more: it was taken for dead, or the study was deleted.
+
+    Not an `Exception`, as `StopSearch`: how the trial ends is written by whoever has it now.
+    """

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from ..spaces.errors import HpsearchError
 from ..studies.errors import StoreFailed
 from ..studies.records import Failure
-from .errors import DiskFull, NonFiniteScore
+from .errors import DiskFull, NonFiniteScore, TrialTimedOut
 
 OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|cannot allocate memory|alloc_cpu", re.IGNORECASE)
 DISK_FULL = re.compile(r"no space left on device|disk is full|disk quota exceeded", re.IGNORECASE)
 #: Files whose frames say that an example could not be read, tokenised or batched.
 DATA_FRAMES = re.compile(r"[/\\](datasets|tokenizers)[/\\]|data_collator\.py|torch[/\\]utils[/\\]data[/\\]")
+OURS = {NonFiniteScore: Failure.NAN, TrialTimedOut: Failure.TIMEOUT}
 OUT_OF_RANGE = re.compile(r"Target \d+ is out of bounds|index out of range in self|Assertion .* failed", re.IGNORECASE)
 
 
@@ -50,8 +51,9 @@ def ends_search(error: BaseException) -> HpsearchError | None:
 def classify(error: BaseException) -> Failure:
     """Return the class of a trial's failure."""
     for one in causes(error):
-        if isinstance(one, NonFiniteScore):
-            return Failure.NAN
+        known = next((failure for kind, failure in OURS.items() if isinstance(one, kind)), None)
+        if known is not None:
+            return known
         if isinstance(one, MemoryError) or OUT_OF_MEMORY.search(str(one)):
             return Failure.OOM
         if OUT_OF_RANGE.search(str(one)) or _in_data(one):

@@ -1,14 +1,16 @@
-"""The loop over the trials of a study: claim a slot, run the trial, keep the best model, until the total is reached.
+"""The loop over the trials of a study, in one worker: claim a slot, run the trial, keep the best model.
 
-One trial is `trial_run`, its Trainer `trial_trainer`; slots and rows are `studies.store`.
+One trial is `trial_run`, its Trainer `trial_trainer`, what it tries `chooser`; slots and rows are `studies.store`.
+Several workers each run this loop on one study; `crew` starts them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,24 +18,35 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from ..spaces.space import Space
+from ..studies.clock import utc_now, utc_text
+from ..studies.errors import StoreFailed, StudyNotFound
+from ..studies.leases import LEASE_S, RENEW_S
 from ..studies.optuna_study import reconcile
+from ..studies.outbox import Outbox
 from ..studies.records import Study, Trial, TrialState
 from ..studies.store import StudyStore
-from ..studies.worker import is_alive, worker_name
+from ..studies.worker import worker_name
 from .backends import OptunaBackend
+from .checkpoints import CheckpointKeeper
+from .chooser import Chooser
 from .configuration import Configuration
-from .errors import SearchFailed, StopSearch
-from .interrupts import raise_if_interrupted
+from .devices import device_name
+from .errors import SearchFailed, StopSearch, TrialTaken, TrialTimedOut
+from .heartbeat import Heartbeat
+from .interrupts import raise_if_interrupted, uninterrupted
+from .limits import Limits
+from .memory import MemoryLimits, ran_out_of_memory
 from .paths import StudyPaths
-from .samplers import grid, untried
+from .proposals import SpaceExhausted
 from .splits import Splits, SplitSource, at_fraction
+from .study_watch import StudyWatch
 from .talk import as_typed
 from .trial_run import TrialRun
 from .trial_trainer import accelerate_state_kept, twin_of
 from .view import View
 
-#: Seconds after which a worker on another machine that no longer answers is taken for dead.
-LEASE_S = 3600.0
+#: Seconds between two looks for work while other workers have all that is left.
+IDLE_S = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,91 +63,169 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchLoop:
-    """Runs the trials of one study in this process."""
+    """Runs trials of one study in this process, beside any number of other workers."""
 
     trainer: Any  #: the template; never trained, never changed
     source: SplitSource
     plan: Plan
+    baseline: Mapping[str, Any]
+    inherited: Mapping[str, Any] | None = None  #: the best of the study this one was forked from
     study: Study
     store: StudyStore
     storage: Any  #: Optuna's side of the store
     view: View = field(default_factory=View)
     timeout: float | None = None  #: seconds after which no further trial starts
-    max_failures: int | None = None  #: failures in a row that end the search; as many as trials unless given
     clock: Callable[[], float] = time.monotonic
+    lease_s: float = LEASE_S
+    renew_s: float = RENEW_S
 
     def run(self) -> None:
-        """Run trials until the study has its total.
+        """Run trials until the study has its total, or nothing is left to try.
 
         Raises `SearchFailed` after too many failures in a row, `DiskFull` when the disk is full; an interrupted trial
         goes back to the study.
         """
-        self.store.recover(self.study.study_id, is_alive)
-        self.repair()
         deadline = None if self.timeout is None else self.clock() + self.timeout
-        self.view.search_started(self.study, self.finished())
-        with accelerate_state_kept(), quick_collection():
+        with self.heartbeat() as heart, self.giving_back(), accelerate_state_kept(), quick_collection():
+            self.give_back()  # what an earlier search of this very process left, when its store was away
+            self.take_back(heart)
+            watch = StudyWatch(store=self.store, study=self.study, view=self.view)
+            began = utc_text(utc_now())
             while deadline is None or self.clock() < deadline:
                 raise_if_interrupted()
-                trial = self.claim()
-                if trial is None:
-                    return
-                self.run_trial(trial)
-                self.stop_after_failures()
-        self.view.say(f"the time of {self.timeout:g} s is over: no further trial starts")
+                self.stop_after_failures(began)
+                if not self.step(heart, watch):
+                    break
+            else:
+                self.view.say(f"the time of {self.timeout:g} s is over: no further trial starts")
+            self.take_back(heart)
+        self.keeper.tidy()
 
-    def repair(self) -> None:
-        """Bring Optuna's side of the study in line with ours, which is the truth."""
-        reconcile(self.storage, self.study.name, self.store.trials(self.study.study_id))
+    @contextlib.contextmanager
+    def giving_back(self) -> Iterator[None]:
+        """Put back the trial that an error or a Ctrl-C leaves unfinished, whenever it comes."""
+        try:
+            yield
+        except BaseException:
+            with uninterrupted(), contextlib.suppress(StoreFailed, StudyNotFound):
+                self.give_back()
+            raise
+
+    def give_back(self) -> None:
+        """Put back the trials that this process holds."""
+        for trial in self.store.running(self.study.study_id):
+            if trial.worker == worker_name():
+                self.store.release(trial.trial_id, worker=trial.worker)
+
+    def heartbeat(self) -> Heartbeat:
+        """Return this worker's sign of life."""
+        times = {"lease_s": self.lease_s, "renew_s": self.renew_s}
+        return Heartbeat(self.store.url, self.study.study_id, self.outbox, **times)
+
+    def take_back(self, heart: Heartbeat) -> None:
+        """Send what dead workers left unsent, take their trials back, and tell Optuna what they could not."""
+        self.outbox.replay(self.store)
+        self.store.recover(self.study.study_id, heart.watch.is_lost)
+        reconcile(self.storage, self.store, self.study.study_id)
+
+    def step(self, heart: Heartbeat, watch: StudyWatch) -> bool:
+        """Run one trial, or wait a little while others have all that is left; return whether there may be more."""
+        nothing_left = self.chooser.exhausted()
+        trial = None if nothing_left else self.claim()
+        if trial is not None:
+            watch.look()
+            self.run_trial(trial, heart)
+            watch.look()
+            return True
+        waiting = self.others_run()
+        watch.look()
+        if nothing_left and not waiting:
+            self.view.say(nothing_left)
+        if waiting:
+            time.sleep(random.uniform(0.5, 1.0) * IDLE_S)
+        return waiting
 
     def claim(self) -> Trial | None:
-        """Take a slot of the study, if one is left; a grid ends when all its points were tried."""
-        if self.plan.sampler == "grid" and not untried(grid(self.plan.space, self.plan.seed), self.tried()):
-            self.view.say("every point of the grid was tried")
-            return None
-        return self.store.claim(self.study.study_id, worker=worker_name(), lease_s=LEASE_S)
+        """Take a slot of the study, if one is left."""
+        return self.store.claim(self.study.study_id, worker=worker_name(), lease_s=self.lease_s)
 
-    def tried(self) -> list[dict[str, Any]]:
-        """Return the parameters of the study's trials."""
-        return [trial.params for trial in self.store.trials(self.study.study_id) if trial.params]
+    def others_run(self) -> bool:
+        """Return whether trials are running: they may fail, or be lost, and be replaced."""
+        return bool(self.store.running(self.study.study_id))
 
-    def run_trial(self, trial: Trial) -> None:
+    def run_trial(self, trial: Trial, heart: Heartbeat) -> None:
         """Run one trial to its end, whatever that is."""
-        self.view.trial_started(trial)
         self.paths.drop_trial(trial.number)  # what a killed attempt left
-        run = self.trial_run(trial)
+        heart.begin(trial)
         try:
+            run = self.trial_run(trial, heart)
             self.backend().run(twin_of(self.trainer, run), run)
+            self.keeper.tidy(trial.number)
         except StopSearch as stop:
-            self.store.release(trial.trial_id)
-            self.repair()
             raise stop.cause from stop.__cause__
-        finished = self.store.trial(self.study.study_id, trial.number)
-        best = self.store.best(self.study.study_id)
-        self.keep_best(best)
-        self.view.trial_finished(finished, best)
+        except SpaceExhausted:
+            self.store.withdraw(trial.trial_id, worker=trial.worker)
+        except TrialTaken:
+            self.paths.drop_attempt(trial.number, trial.attempt)
+            self.view.say(f"trial {trial.number} was given to another worker: this one was silent for too long")
+        finally:
+            heart.end()
 
     @property
     def paths(self) -> StudyPaths:
         """The study's folder."""
         return StudyPaths(Path(self.study.folder))
 
-    def trial_run(self, trial: Trial) -> TrialRun:
+    @property
+    def outbox(self) -> Outbox:
+        """Where results wait for the store."""
+        return Outbox(self.paths.outbox)
+
+    @property
+    def limits(self) -> Limits:
+        """What bounds the search."""
+        return Limits.of(self.study)
+
+    @property
+    def keeper(self) -> CheckpointKeeper:
+        """Who looks after the checkpoints."""
+        return CheckpointKeeper(store=self.store, study=self.study, paths=self.paths, keep=self.limits.keep)
+
+    @property
+    def chooser(self) -> Chooser:
+        """Who chooses what is tried."""
+        return Chooser(
+            space=self.plan.space,
+            sampler=self.plan.sampler,
+            seed=self.plan.seed,
+            baseline=self.baseline,
+            inherited=self.inherited,
+            store=self.store,
+            study_id=self.study.study_id,
+        )
+
+    def trial_run(self, trial: Trial, heart: Heartbeat) -> TrialRun:
         """Return what `trial` needs to know."""
-        plan = self.plan
         return TrialRun(
             trial=trial,
             store=self.store,
-            folder=self.paths.trial(trial.number),
+            outbox=self.outbox,
+            folder=self.paths.trial(trial.number, trial.attempt),
+            device=device_name(self.trainer.args.device),
             objective=self.study.objective,
             direction=self.study.direction,
-            score_from=plan.score_from,
-            resolve=lambda params: Configuration.resolve(
-                self.trainer.args, params, fraction=plan.fraction, seed=plan.seed
-            ),
+            score_from=self.plan.score_from,
+            resolve=self.resolve,
             splits=self.splits,
-            callbacks=[ShareCallback(self.view)],
+            callbacks=[TrialCallback(trial, self.view, heart, self.limits.trial_timeout)],
         )
+
+    def resolve(self, params: Mapping[str, Any]) -> Configuration:
+        """Return the resolved configuration of a trial on this worker's device."""
+        plan = self.plan
+        configuration = Configuration.resolve(self.trainer.args, params, fraction=plan.fraction, seed=plan.seed)
+        too_large = ran_out_of_memory(self.store, self.study.study_id)
+        return MemoryLimits(too_large, device_name(self.trainer.args.device)).fitted(configuration)
 
     def splits(self, configuration: Configuration) -> Splits:
         """Return the splits with the training part at the configuration's fraction.
@@ -146,37 +237,24 @@ class SearchLoop:
 
     def backend(self) -> OptunaBackend:
         """Return who runs a trial."""
-        plan = self.plan
         return OptunaBackend(
             storage=self.storage,
             study_name=self.study.name,
-            space=plan.space,
-            sampler=plan.sampler,
-            pruner=plan.pruner,
-            seed=plan.seed,
-            tried=self.tried,
+            space=self.plan.space,
+            chooser=self.chooser,
+            pruner=self.plan.pruner,
         )
 
-    def keep_best(self, best: Trial | None) -> None:
-        """Remove every checkpoint but the best trial's, so that a study keeps one model and not one a trial."""
-        for number in self.paths.trials():
-            if best is None or number != best.number:
-                self.paths.drop_trial(number)
-
-    def finished(self) -> int:
-        """Return how many trials of the total are done."""
-        states = [trial.state for trial in self.store.trials(self.study.study_id)]
-        return states.count(TrialState.COMPLETE) + states.count(TrialState.PRUNED)
-
-    def stop_after_failures(self) -> None:
-        """Raise `SearchFailed` when the last trials all failed."""
-        limit = self.max_failures or self.study.trials
-        failures = self.store.consecutive_failures(self.study.study_id)
-        if failures < limit:
-            return
-        last = self.store.trials(self.study.study_id)[-1]
+    def stop_after_failures(self, since: str) -> None:
+        """Raise `SearchFailed` when the last trials all failed; those before this search are forgiven."""
+        limit = self.limits.max_failures or self.study.trials
+        failures = self.store.consecutive_failures(self.study.study_id, since)
+        if failures < limit or (self.limits.max_failures is None and self.chooser.again()):
+            return  # what ran out of memory will be tried in smaller pieces
+        failed = [one for one in self.store.trials(self.study.study_id) if one.state is TrialState.FAILED]
+        last = max(failed, key=lambda one: one.finished_at or "")
         raise SearchFailed(
-            f"{failures} trials in a row failed, the last one with: {last.failure_message}",
+            f"{failures} trials in a row failed, the last one ({last.failure}) with: {last.failure_message}",
             hint=f"`hpsearch trials {as_typed(self.study.name)}` lists them, the details are in {self.paths.log}",
         )
 
@@ -206,3 +284,31 @@ class ShareCallback(TrainerCallback):
         """Report the share of steps done, and stop for a Ctrl-C that was lost."""
         raise_if_interrupted()
         self.view.progress(state.global_step / max(1, state.max_steps))
+
+
+class TrialCallback(TrainerCallback):
+    """Tells everybody how far a trial is, and stops it when it has no right to go on."""
+
+    def __init__(self, trial: Trial, view: View, heart: Heartbeat, timeout: float | None) -> None:
+        self.trial, self.view, self.heart, self.timeout = trial, view, heart, timeout
+        self.began = time.monotonic()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Report the share of steps done."""
+        self.heart.progress = state.global_step / max(1, state.max_steps)
+        self.view.progress(self.heart.progress, self.trial.number)
+        self.check()
+
+    def on_prediction_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """An evaluation may take long, too."""
+        self.check()
+
+    def check(self) -> None:
+        """Stop for a Ctrl-C that was lost, a trial that was taken away (`TrialTaken`) or one that takes too long."""
+        raise_if_interrupted()
+        if self.heart.lost.is_set():
+            raise TrialTaken
+        if self.timeout is not None and time.monotonic() - self.began > self.timeout:
+            raise TrialTimedOut(f"the trial took longer than the {self.timeout:g} s that one may take")

@@ -48,11 +48,12 @@ class ModelSource:
     name: str  #: hub name, folder, or `tiny`
     overrides: dict[str, Any] = field(default_factory=dict)  #: e.g. {"num_hidden_layers": 2}
     freeze_encoder: bool = False
+    called: str | None = None  #: its name in a study that is there already
 
     @property
     def short_name(self) -> str:
         """The last part of a name or folder, for study names and tables."""
-        return Path(self.name).name or self.name
+        return self.called or Path(self.name).name or self.name
 
     def is_tiny(self) -> bool:
         """Return whether the model is the built-in one."""

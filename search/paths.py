@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from .failures import ends_search
 
 @dataclass(frozen=True)
 class StudyPaths:
-    """The folder of one study: `log.txt`, `trials/N/`, `models/`."""
+    """The folder of one study: `log.txt`, `trials/N/`, `models/`, `outbox/`."""
 
     folder: Path
 
@@ -23,13 +24,19 @@ class StudyPaths:
         """Where the chatter of transformers, datasets and optuna goes."""
         return self.folder / "log.txt"
 
-    def trial(self, number: int) -> Path:
-        """The folder of trial `number`."""
-        return self.folder / "trials" / str(number)
+    @property
+    def outbox(self) -> Path:
+        """Where results wait that the store has not confirmed yet."""
+        return self.folder / "outbox"
+
+    def trial(self, number: int, attempt: int = 1) -> Path:
+        """The folder of an attempt of trial `number`: its own, for a worker taken for dead may still write to its."""
+        return self.folder / "trials" / (str(number) if attempt == 1 else f"{number}-{attempt}")
 
     def trials(self) -> list[int]:
         """The numbers of the trials that have a folder."""
-        return [int(path.name) for path in (self.folder / "trials").glob("*") if path.name.isdecimal()]
+        names = (path.name.partition("-")[0] for path in (self.folder / "trials").glob("*"))
+        return sorted({int(name) for name in names if name.isdecimal()})
 
     def model(self, number: int) -> Path:
         """Where the retrained model of trial `number` goes unless the user names a folder."""
@@ -37,12 +44,30 @@ class StudyPaths:
 
     def checkpoint(self, number: int) -> Path | None:
         """The checkpoint trial `number` kept, if any."""
-        found = sorted(self.trial(number).glob("kept/checkpoint-*"), key=lambda path: path.stat().st_mtime)
-        return found[-1] if found else None
+        found = [path for folder in self._attempts(number) for path in folder.glob(f"{KEPT}/checkpoint-*")]
+        return max(found, key=lambda path: (path.parent.parent.name, int(path.name.rpartition("-")[2])), default=None)
+
+    def checkpoint_bytes(self) -> int:
+        """The size of all checkpoints together; they may be written and removed meanwhile."""
+        total = 0
+        for folder, _, names in os.walk(self.folder / "trials"):
+            for name in names:
+                with suppress(OSError):
+                    total += (Path(folder) / name).stat().st_size
+        return total
 
     def drop_trial(self, number: int) -> None:
         """Remove what trial `number` wrote."""
-        shutil.rmtree(self.trial(number), ignore_errors=True)
+        for folder in self._attempts(number):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def drop_attempt(self, number: int, attempt: int) -> None:
+        """Remove what one attempt of trial `number` wrote."""
+        shutil.rmtree(self.trial(number, attempt), ignore_errors=True)
+
+    def _attempts(self, number: int) -> list[Path]:
+        trials = self.folder / "trials"
+        return [path for path in (trials / str(number), *trials.glob(f"{number}-*")) if path.is_dir()]
 
 
 #: Where studies keep their folders unless told otherwise, in the current folder.

@@ -17,7 +17,7 @@ from .prepared import check_subset
 from .splits import Splits, SplitSource, labels_of
 
 #: Libraries whose minor version may change a result.
-VERSIONED = ("hpsearch", "transformers", "torch", "optuna", "datasets")
+VERSIONED = ("transformers", "torch", "optuna", "datasets")
 
 
 @dataclass(frozen=True, kw_only=True)

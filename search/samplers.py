@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..spaces.errors import BadInput, did_you_mean
-from ..spaces.optuna_space import distributions
 from ..spaces.space import Space
 from .budget import LOOKS, percent
 
@@ -25,7 +24,8 @@ STARTUP = 5
 #: Values a continuous parameter takes in a grid.
 GRID_POINTS = 4
 
-SAMPLERS = ("tpe", "random", "grid", "gp", "qmc", "cmaes")
+#: Not CMA-ES: Optuna keeps its state as a pickle in the database, and nothing is unpickled from a store.
+SAMPLERS = ("tpe", "random", "grid", "gp", "qmc")
 PRUNERS = ("none", "median", "asha", "hyperband")
 
 
@@ -45,31 +45,27 @@ def _known(kind: str, name: str, names: tuple[str, ...]) -> str:
     return name
 
 
-def seed_of(study_seed: int, number: int) -> int:
-    """Return the sampler's seed for trial `number`: a function of both and of nothing else."""
-    digest = hashlib.sha256(f"{study_seed}:{number}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") & 0x7FFFFFFF
+def seed_of(study_seed: int, number: int, draw: int = 0) -> int:
+    """Return the sampler's seed for a draw of trial `number`: a function of all three and of nothing else."""
+    text = f"{study_seed}:{number}" + (f":{draw}" if draw else "")
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") & 0x7FFFFFFF
 
 
-def make_sampler(
-    name: str, space: Space, *, study_seed: int, number: int, tried: Callable[[], Sequence[Mapping[str, Any]]]
-) -> optuna.samplers.BaseSampler:
-    """Return the sampler for trial `number`; `tried` reads the parameters of the study's other trials, if need be."""
+def make_sampler(name: str, *, study_seed: int, number: int, draw: int = 0) -> optuna.samplers.BaseSampler:
+    """Return the sampler for a draw of trial `number`; a grid is no sampler, see `grid`."""
     from optuna import samplers
 
-    seed = seed_of(study_seed, number)
+    seed = seed_of(study_seed, number, draw)
     makers: dict[str, Callable[[], Any]] = {
         "tpe": lambda: samplers.TPESampler(seed=seed, n_startup_trials=STARTUP),
         "random": lambda: samplers.RandomSampler(seed=seed),
-        "grid": lambda: _one_configuration(untried(grid(space, study_seed), tried()), space),
         "gp": lambda: samplers.GPSampler(seed=seed, n_startup_trials=STARTUP),
         # One sequence for the whole study; its place in it is kept in the store.
         "qmc": lambda: samplers.QMCSampler(
             seed=study_seed, scramble=True, warn_independent_sampling=False, warn_asynchronous_seeding=False
         ),
-        "cmaes": lambda: samplers.CmaEsSampler(seed=seed, n_startup_trials=STARTUP, warn_independent_sampling=False),
     }
-    return makers[check_sampler(name)]()
+    return makers[name]()
 
 
 def make_pruner(name: str) -> optuna.pruners.BasePruner:
@@ -97,28 +93,3 @@ def grid(space: Space, study_seed: int) -> list[dict[str, Any]]:
     ]
     random.Random(study_seed).shuffle(configurations)
     return configurations
-
-
-def untried(configurations: Sequence[Mapping[str, Any]], tried: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the configurations that are none of `tried`, in their order."""
-    return [one for one in configurations if not any(one.items() <= other.items() for other in tried)]
-
-
-def _one_configuration(left: Sequence[Mapping[str, Any]], space: Space) -> optuna.samplers.BaseSampler:
-    """Return a sampler that proposes the first of `left`. Optuna's own `GridSampler` knows no conditions."""
-    from optuna.samplers import BaseSampler
-
-    chosen = left[0] if left else {}
-    known = {name: value for name, value in distributions(space).items() if name in chosen}
-
-    class OneConfiguration(BaseSampler):
-        def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
-            return known
-
-        def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
-            return dict(chosen)
-
-        def sample_independent(self, study: Any, trial: Any, name: str, distribution: Any) -> Any:
-            raise KeyError(name)
-
-    return OneConfiguration()

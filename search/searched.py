@@ -13,16 +13,17 @@ from ..studies.records import Model, Trial
 from ..studies.store import StudyStore
 from .checks import (
     check_fraction,
-    check_max_failures,
     check_places,
     check_score,
     check_seed,
     check_timeout,
     check_trials,
 )
+from .limits import Limits
 from .loop import Plan
 from .options import DEFAULT_STORE
 from .probe import check_objective_is_returned
+from .problem import Problem
 from .retrain import retrain, winner
 from .samplers import check_pruner, check_sampler
 from .study_run import StudyRun, open_study
@@ -92,7 +93,9 @@ def search_trainer(
     pruner: str = "none",
     seed: int | None = None,
     timeout: float | None = None,
+    trial_timeout: float | None = None,
     max_failures: int | None = None,
+    keep: int = 1,
     output_dir: str | Path | None = None,
     fork: str | None = None,
     quiet: bool = False,
@@ -103,6 +106,9 @@ def search_trainer(
     see. `objective` is one key of the evaluation's metrics; `direction` is `minimize` for a loss and `maximize` for
     anything else unless given, `seed` the Trainer's own. `score` is the `best` or `last` evaluation of a trial. The
     baseline, trial 0, is what the Trainer would train with.
+
+    A trial fails after `trial_timeout` seconds, as soon as a step or a batch of an evaluation is done. The checkpoints
+    of the `keep` best trials stay on the disk.
 
     Raises `BadInput` for what cannot be searched, before anything is trained, and `SearchFailed` after
     `max_failures` failed trials in a row (as many as `trials` unless given).
@@ -117,27 +123,24 @@ def search_trainer(
     )
     check_trials(trials)
     check_timeout(timeout)
-    check_max_failures(max_failures)
+    limits = Limits.checked(max_failures=max_failures, trial_timeout=trial_timeout, keep=keep)
     folder = None if output_dir is None else Path(output_dir)
     check_places(store, study, fork=fork, output_dir=folder)
-    objective, direction = key_and_direction(objective, direction)
-    problem = trainer_problem(trainer, plan, objective=objective, direction=direction)
-    check_objective_is_returned(trainer, objective)
+    problem = checked_problem(trainer, plan, objective, direction)
     opened = StudyStore.open(store, create=True)
-    record = open_study(
-        opened,
-        problem,
-        name=study,
-        trials=trials,
-        output_dir=folder,
-        fork=fork,
-    )
+    record = open_study(opened, problem, name=study, trials=trials, output_dir=folder, fork=fork, limits=limits)
     with view_for(quiet=quiet) as view:
-        run = StudyRun(
-            problem=problem, study=record, store=opened, view=view, timeout=timeout, max_failures=max_failures
-        )
+        run = StudyRun(problem=problem, study=record, store=opened, view=view, timeout=timeout)
         run.search()
     return SearchedStudy(run)
+
+
+def checked_problem(trainer: Any, plan: Plan, objective: str, direction: str | None) -> Problem:
+    """Return the problem of a Trainer. Raises `BadInput` for one that cannot be searched, or has no such objective."""
+    key, direction = key_and_direction(objective, direction)
+    problem = trainer_problem(trainer, plan, objective=key, direction=direction)
+    check_objective_is_returned(trainer, key)
+    return problem
 
 
 def trainer_seed(trainer: Any) -> int:

@@ -14,13 +14,17 @@ from ..studies.identity import ensure_same_problem
 from ..studies.names import check_study_name, folder_name, new_uid
 from ..studies.optuna_storage import optuna_storage
 from ..studies.optuna_study import open_optuna_study
+from ..studies.patience import PATIENCE_S, Patience
 from ..studies.records import Study, Trial
 from ..studies.store import StudyStore
+from .limits import Limits
 from .loop import SearchLoop
 from .paths import DEFAULT_OUTPUT, StudyPaths, writable_folder
 from .problem import Problem
 from .quiet import chatter_to
 from .view import View
+
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +36,6 @@ class StudyRun:
     store: StudyStore
     view: View = field(default_factory=View)
     timeout: float | None = None
-    max_failures: int | None = None
     verbose: bool = False
 
     @property
@@ -41,39 +44,38 @@ class StudyRun:
         return StudyPaths(Path(self.study.folder))
 
     def search(self) -> None:
-        """Run the trials that the study still lacks; see `SearchLoop.run` for what it raises."""
+        """Run the trials that the study still lacks in this process; see `SearchLoop.run` for what it raises."""
         with self.quietly():
+            self.store.patience = Patience(seconds=PATIENCE_S, say=self.view.say)
             storage = optuna_storage(self.store.url)
             self.enter_in_optuna(storage)
             self.loop(storage).run()
 
+    def finished(self) -> int:
+        """Return how many trials of the total are done."""
+        summary = self.store.summary(self.study.study_id)
+        return summary.complete + summary.pruned
+
     def loop(self, storage: Any) -> SearchLoop:
         """Return the loop over the trials."""
+        parent = self.parent_best()
         return SearchLoop(
             trainer=self.problem.trainer,
             source=self.problem.source,
             plan=self.problem.plan,
+            baseline=self.problem.baseline(),
+            inherited=None if parent is None else parent.params,
             study=self.study,
             store=self.store,
             storage=storage,
             view=self.view,
             timeout=self.timeout,
-            max_failures=self.max_failures,
         )
 
     def enter_in_optuna(self, storage: Any) -> None:
-        """Make Optuna's study, if it is not there, with the baseline as trial 0."""
-        first = [self.problem.baseline()]
-        parent = self.parent_best()
-        if parent is not None and self.problem.plan.space.contains(parent.params or {}):
-            first.append(dict(parent.params or {}))
-        searched = self.problem.plan.space.searched
+        """Make Optuna's study, if it is not there."""
         open_optuna_study(
-            storage,
-            self.study.name,
-            direction=self.problem.direction,
-            metric_name=self.problem.objective,
-            first=[{name: value for name, value in values.items() if name in searched} for values in first],
+            storage, self.study.name, direction=self.problem.direction, metric_name=self.problem.objective
         )
 
     def parent_best(self) -> Trial | None:
@@ -101,6 +103,7 @@ def open_study(
     trials: int,
     output_dir: Path | None,
     fork: str | None = None,
+    limits: Limits = NO_LIMITS,
 ) -> Study:
     """Return the study `name` of `problem`, made if it is not there.
 
@@ -109,11 +112,17 @@ def open_study(
     """
     check_study_name(name)
     existing = _find(store, name)
-    if fork is not None:
-        if existing is None:
-            raise BadInput(f"no study {name!r} to fork", hint="leave --fork out to start it")
-        return _open_or_make(store, problem, name=fork, trials=trials, output_dir=output_dir, forked_from=name)
-    return _open_or_make(store, problem, name=name, trials=trials, output_dir=output_dir, forked_from=None)
+    if fork is not None and existing is None:
+        raise BadInput(f"no study {name!r} to fork", hint="leave --fork out to start it")
+    return _open_or_make(
+        store,
+        problem,
+        name=fork or name,
+        trials=trials,
+        output_dir=output_dir,
+        forked_from=name if fork else None,
+        limits=limits,
+    )
 
 
 def _open_or_make(
@@ -124,6 +133,7 @@ def _open_or_make(
     trials: int,
     output_dir: Path | None,
     forked_from: str | None,
+    limits: Limits,
 ) -> Study:
     check_study_name(name)
     study = _find(store, name)
@@ -142,12 +152,12 @@ def _open_or_make(
             folder=str(folder),
             uid=uid,
             forked_from=forked_from,
+            limits=limits.to_dict(),
         )
     ensure_same_problem(study, problem.identity)
     parent = Path(study.folder).parent if output_dir is None else output_dir
-    return store.update_study(
-        study.study_id, trials=trials, folder=str(writable_folder(parent) / Path(study.folder).name)
-    )
+    folder = writable_folder(parent) / Path(study.folder).name
+    return store.update_study(study.study_id, trials=trials, folder=str(folder), limits=limits.to_dict())
 
 
 def _find(store: StudyStore, name: str) -> Study | None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ from typing import Any
 import optuna
 from transformers import TrainerCallback
 
+from ..studies.errors import LeaseLost, TrialFinished, TrialNotFound
+from ..studies.outbox import Outbox
 from ..studies.records import Failure, Trial, TrialState
 from ..studies.store import StudyStore
 from .budget import LOOKS, BudgetCallback, percent
 from .configuration import Configuration
-from .errors import NonFiniteScore, NoObjective
+from .errors import NonFiniteScore, NoObjective, TrialTaken
 from .failures import classify, describe
+from .paths import KEPT
 from .splits import Splits
 
 
@@ -31,6 +35,7 @@ class Evaluation:
     share: float  #: of the trial's budget, 0 to 1
     score: float
     metrics: dict[str, float]
+    collapsed: bool = False  #: the model predicted the same for every row
 
     def to_dict(self) -> dict[str, Any]:
         """Return the point of the learning curve that the store keeps."""
@@ -43,7 +48,9 @@ class TrialRun:
 
     trial: Trial
     store: StudyStore
+    outbox: Outbox
     folder: Path
+    device: str  #: what it runs on, as people name it
     objective: str
     direction: str
     score_from: str  #: `best` or `last` evaluation
@@ -54,22 +61,28 @@ class TrialRun:
     budget: BudgetCallback = field(default_factory=BudgetCallback)
     evaluations: list[Evaluation] = field(default_factory=list)
     began: float = field(init=False)
+    collapsed: bool = False  #: as of the latest predictions
     ended: Trial | None = None  #: the finished row
 
     def __post_init__(self) -> None:
         """Start the trial's clock."""
         self.began = self.clock()
 
-    def start(self, params: Mapping[str, Any], optuna_trial_id: int | None) -> Configuration:
+    def start(self, params: Mapping[str, Any]) -> Configuration:
         """Resolve what was sampled and write it down before anything is built from it."""
-        self.record(params=dict(params), baseline=self.trial.number == 0, optuna_trial_id=optuna_trial_id)
+        self.record(params=dict(params), baseline=self.trial.number == 0, device=self.device)
         configuration = self.resolve(params)
         self.record(config=configuration.to_dict(), fraction=configuration.fraction, seed=configuration.seed)
         return configuration
 
     def record(self, **values: Any) -> None:
-        """Write to the trial's row, as long as this worker holds it."""
-        self.store.record(self.trial.trial_id, worker=self.trial.worker, **values)
+        """Write to the trial's row. Raises `TrialTaken` if this worker does not hold it any more."""
+        with still_ours():
+            self.store.record(self.trial.trial_id, worker=self.trial.worker, **values)
+
+    def predicted(self, collapsed: bool) -> None:
+        """Take note of whether the model that the next metrics are of has collapsed."""
+        self.collapsed = collapsed
 
     def evaluated(self, step: int, metrics: Mapping[str, float]) -> list[int]:
         """Take the metrics of an evaluation at `step`; return the percents of the budget it completes.
@@ -79,8 +92,10 @@ class TrialRun:
         looks = self.budget.looks_at(step)
         score = finite_score(metrics, self.objective)
         values = {name: float(value) for name, value in metrics.items() if _is_number(value)}
-        self.evaluations += [Evaluation(look / LOOKS, score, values) for look in looks]
-        self.record(curve=[one.to_dict() for one in self.evaluations])
+        self.evaluations += [Evaluation(look / LOOKS, score, values, self.collapsed) for look in looks]
+        if looks:
+            share = looks[-1] / LOOKS
+            self.record(curve=[one.to_dict() for one in self.evaluations], progress=share)
         return [percent(look) for look in looks]
 
     @property
@@ -94,11 +109,14 @@ class TrialRun:
         return pick(self.evaluations, key=lambda one: one.score)
 
     def complete(self) -> float:
-        """Write down that the training came to its end; return the trial's value."""
+        """Write down that the training came to its end; return the trial's value. Raises `NoObjective` without one."""
         scored = self.scored
         if scored is None:
             raise NoObjective("the training ended without an evaluation")
-        self._finish(TrialState.COMPLETE)
+        if scored.collapsed and not self.objective.endswith("loss"):  # a loss still tells such models apart
+            self._finish(TrialState.COMPLETE, Failure.COLLAPSED, "the model predicts the same for every row")
+        else:
+            self._finish(TrialState.COMPLETE)
         return scored.score
 
     def ended_by(self, error: Exception) -> None:
@@ -109,17 +127,21 @@ class TrialRun:
             self._finish(TrialState.FAILED, classify(error), describe(error))
 
     def _finish(self, state: TrialState, failure: Failure | None = None, message: str | None = None) -> None:
-        scored = None if state is TrialState.FAILED else self.scored
-        self.ended = self.store.finish(
-            self.trial.trial_id,
-            state,
-            worker=self.trial.worker,
-            score=scored.score if scored else None,
-            metrics=scored.metrics if scored else {},
-            failure=failure,
-            failure_message=message,
-            seconds=self.seconds(),
-        )
+        scored = self.scored
+        values = {
+            "score": None if scored is None or state is TrialState.FAILED else scored.score,
+            "metrics": scored.metrics if scored else {},
+            "failure_message": message,
+            "seconds": self.seconds(),
+            "checkpoint": None if state is TrialState.FAILED else self.checkpoint(),
+        }
+        with still_ours():
+            self.ended = self.outbox.send(self.store, self.trial, state, failure, values)
+
+    def checkpoint(self) -> str | None:
+        """Return the newest checkpoint this trial kept, if any."""
+        found = sorted(self.folder.glob(f"{KEPT}/checkpoint-*"), key=lambda path: path.stat().st_mtime)
+        return str(found[-1]) if found else None
 
     def seconds(self) -> dict[str, float]:
         """Return where the trial's time went: setting up, training, evaluating."""
@@ -127,6 +149,15 @@ class TrialRun:
         evaluate = sum({id(one.metrics): one.metrics.get("eval_runtime", 0.0) for one in self.evaluations}.values())
         setup = self.budget.began - self.began if self.budget.began else total
         return {"setup": setup, "train": max(0.0, total - setup - evaluate), "evaluate": evaluate}
+
+
+@contextmanager
+def still_ours() -> Iterator[None]:
+    """Raise `TrialTaken` where the store says that the trial is somebody else's by now, or gone."""
+    try:
+        yield
+    except (LeaseLost, TrialFinished, TrialNotFound) as error:
+        raise TrialTaken from error
 
 
 def finite_score(metrics: Mapping[str, Any], objective: str) -> float:

@@ -29,7 +29,9 @@ from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 from transformers.trainer_callback import DefaultFlowCallback
 
 from ..spaces.errors import BadInput
+from ..studies.claimed_storage import FAILURE
 from .budget import LOOKS, BudgetCallback
+from .collapse import watching
 from .configuration import Configuration
 from .errors import StopSearch, TrialEnded
 from .failures import ends_search
@@ -80,14 +82,17 @@ class TrialMixin:
         parent: Any = super()
         try:
             params = self.hp_space(trial)  # type: ignore[attr-defined]
-            rebuild_for_trial(self, run.start(params, getattr(trial, "_trial_id", None)))
+            rebuild_for_trial(self, run.start(params))
             output = parent.train(None, trial, ignore_keys_for_eval)
+            self.objective = run.complete()
         except Exception as error:
-            if ends_search(error) is None:
-                run.ended_by(error)
-                raise TrialEnded from error
-            raise
-        self.objective = run.complete()
+            if ends_search(error) is not None:
+                raise
+            run.ended_by(error)
+            raise TrialEnded from error
+        finally:
+            if run.ended is not None and run.ended.failure is not None:
+                trial.set_user_attr(FAILURE, run.ended.failure.value)
         return output
 
     def _hp_search_setup(self, trial: Any) -> None:
@@ -148,6 +153,7 @@ def rebuild_for_trial(twin: Any, configuration: Configuration) -> None:
         callbacks=[*fresh_callbacks(twin), run.budget, *run.callbacks],
         model=configuration.model,
     )
+    twin.compute_metrics = watching(twin.compute_metrics, run.predicted)
     vars(twin).update(search, objective=None)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -15,6 +16,10 @@ from rich.text import Text
 
 from ..studies.records import Study, Trial, TrialState
 from .talk import printable, tell
+
+LONGEST_BAR, SHORTEST_BAR = 24, 10  # in characters
+#: The value that is made smaller where memory is too small for it: `memory.BATCH`, whose module imports Optuna.
+BATCH = "per_device_train_batch_size"
 
 
 class View:
@@ -38,11 +43,14 @@ class View:
     def trial_started(self, trial: Trial) -> None:
         """A trial begins."""
 
-    def progress(self, share: float) -> None:
-        """The running trial or retraining has done this share of its budget."""
+    def progress(self, share: float, number: int | None = None) -> None:
+        """Trial `number`, or the retraining, has done this share of its budget."""
 
     def trial_finished(self, trial: Trial, best: Trial | None) -> None:
         """A trial ended; `best` is the best so far."""
+
+    def trial_gone(self, number: int) -> None:
+        """A trial runs no longer: it ended, or went back to its study."""
 
     def phase(self, text: str) -> None:
         """Something other than a trial begins, such as the retraining."""
@@ -72,7 +80,10 @@ class PlainView(View):
 
 
 class LiveView(View):
-    """A line that moves: which trial, how far, best so far, time left; finished trials scroll by above it."""
+    """Lines that move: a bar for each running trial, best so far, time left; finished trials scroll by above them.
+
+    They are never more than the terminal has, and none is longer than it is wide: others could not be drawn over.
+    """
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self.console = console
@@ -80,6 +91,7 @@ class LiveView(View):
         self.total = self.finished = self.at_start = 0
         self.started = clock()
         self.current, self.share = "preparing", 0.0
+        self.running: dict[int, float] = {}  #: shares of the trials' budgets, by number
         self.best: Trial | None = None
         self.live = Live(console=console, get_renderable=self.render, refresh_per_second=4, transient=True)
 
@@ -106,55 +118,104 @@ class LiveView(View):
 
     def trial_started(self, trial: Trial) -> None:
         """Show the trial's number."""
-        self.current, self.share = f"trial {trial.number}" + (" (baseline)" if trial.number == 0 else ""), 0.0
+        self.current = ""
+        self.running[trial.number] = 0.0
 
-    def progress(self, share: float) -> None:
-        """Move the bar."""
-        self.share = share
+    def progress(self, share: float, number: int | None = None) -> None:
+        """Move a bar."""
+        if number is None:
+            self.share = share
+        else:
+            self.running[number] = share
+
+    def trial_gone(self, number: int) -> None:
+        """Take its bar away."""
+        self.running.pop(number, None)
 
     def trial_finished(self, trial: Trial, best: Trial | None) -> None:
         """Let the trial scroll by."""
         self.finished += trial.state is not TrialState.FAILED
         self.best = best
-        self.share = 0.0
+        self.running.pop(trial.number, None)
         self.console.print(Text(headline(trial)), highlight=False, no_wrap=True, overflow="ellipsis")
 
     def phase(self, text: str) -> None:
         """Show the phase instead of a trial."""
         self.current, self.share = text, 0.0
+        self.running.clear()
 
     def seconds_left(self) -> float | None:
         """Return the time the remaining trials will take if they are like those of this run; None before the first."""
         done = self.finished - self.at_start
         if done <= 0 or self.finished >= self.total:
             return None
-        return (self.clock() - self.started) / (done + self.share) * (self.total - self.finished - self.share)
+        begun = sum(self.running.values())
+        return (self.clock() - self.started) / (done + begun) * max(0.0, self.total - self.finished - begun)
 
     def render(self) -> Group:
-        """Return the moving lines."""
-        left = self.seconds_left()
+        """Return the moving lines: the running trials, as many as there is room for, and how far the search is."""
+        width, room = self.console.width, max(1, self.console.height - 3)
+        bars, about = self.bars(), self.standing()
+        left = width - max((cell_len(name) for name, _ in bars), default=width) - cell_len(about) - 3
+        beside = left >= SHORTEST_BAR
+        bar = min(LONGEST_BAR, left if beside else width // 2)
         grid = Table.grid(padding=(0, 1))
-        grid.add_row(
-            Text(printable(self.current)),
-            ProgressBar(total=1.0, completed=self.share, width=24),
-            f"{self.finished}/{self.total}" if self.total else "",
-            Text(best_line(self.best)),
-            f"{duration(left)} left" if left is not None else "",
-        )
-        return Group(grid)
+        for line, (name, share) in enumerate(bars[:room]):
+            told = Text(about if beside and line == 0 else "")
+            grid.add_row(_fitting(name, width - bar - 3), ProgressBar(total=1.0, completed=share, width=bar), told)
+        below = [f"and {len(bars) - room} more" if len(bars) > room else "", "" if beside else about]
+        return Group(*([grid] if bars else []), *(_fitting(text, width) for text in below if text))
+
+    def bars(self) -> list[tuple[str, float]]:
+        """Return names and shares of what is going on: the running trials, or else the phase."""
+        if self.running:
+            return [(_named(number), share) for number, share in sorted(self.running.items())]
+        return [(_one_line(self.current), self.share)] if self.current else []
+
+    def standing(self) -> str:
+        """Return how far the search is, in one line."""
+        left = self.seconds_left()
+        whole = f"{self.finished}/{self.total}" if self.total else ""
+        parts = (whole, best_line(self.best), f"{duration(left)} left" if left is not None else "")
+        return " ".join(part for part in parts if part)
+
+
+def _named(number: int) -> str:
+    return f"trial {number}" + (" (baseline)" if number == 0 else "")
+
+
+def _fitting(text: str, width: int) -> Text:
+    fitting = Text(text)
+    fitting.truncate(max(1, width), overflow="ellipsis")
+    return fitting
+
+
+def _one_line(text: str) -> str:
+    return printable(text).replace("\n", "\N{REPLACEMENT CHARACTER}")
 
 
 def headline(trial: Trial) -> str:
-    """Return one line for a finished trial."""
-    score = "-" if trial.score is None else f"{trial.score:.4f}"
-    what = "baseline" if trial.number == 0 else short_values(trial.params or {})
-    state = trial.state.value.lower() if trial.failure is None else f"failed: {trial.failure.value}"
-    return f"trial {trial.number:>3}  {state:<9} {score:>8}  {duration(trial.total_seconds):>6}  {what}"
+    """Return one line for a finished trial; a failed one has the class of its failure in place of a score."""
+    what = "baseline" if trial.number == 0 else short_values(shown_params(trial))
+    state = trial.state.value.lower() if trial.failure is None else trial.failure.value
+    how = f"{state:<9} {'-' if trial.score is None else f'{trial.score:.4f}':>8}"
+    if trial.state is TrialState.FAILED:
+        how = f"failed: {trial.failure}"
+    return _one_line(f"trial {trial.number:>3}  {how:<18}  {duration(trial.total_seconds):>6}  {what}")
 
 
 def best_line(best: Trial | None) -> str:
     """Return the best score so far, as text."""
     return "" if best is None or best.score is None else f"best {best.score:.4f} (trial {best.number})"
+
+
+def shown_params(trial: Trial) -> dict[str, Any]:
+    """Return a trial's values; a batch that ran in pieces, to fit into memory, with how: `64 (16 x 4)`."""
+    params, args = dict(trial.params or {}), trial.config.get("args")
+    batch, piece = params.get(BATCH), args.get(BATCH) if isinstance(args, dict) else None
+    if isinstance(batch, int) and isinstance(piece, int) and 0 < piece < batch:
+        params[BATCH] = f"{batch} ({piece} x {batch // piece})"
+    return params
 
 
 def short_values(params: dict[str, Any]) -> str:
@@ -175,6 +236,14 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.0f}s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
+
+
+def size(count: int) -> str:
+    """Return bytes as `512 B`, `1.5 kB` or `438.0 MB`, a kB being a thousand."""
+    amount, units = float(count), ["B", "kB", "MB", "GB", "TB"]
+    while amount >= 999.95 and len(units) > 1:
+        amount, units = amount / 1000, units[1:]
+    return f"{amount:.0f} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
 
 
 def view_for(*, quiet: bool) -> View:

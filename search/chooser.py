@@ -1,0 +1,93 @@
+"""What the next trial of a study tries: the baseline first, what deserves another try, then what the sampler draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..spaces.space import Space
+from ..studies.errors import ConfigurationTaken
+from ..studies.identity import fingerprint
+from ..studies.records import Trial
+from ..studies.store import StudyStore
+from .memory import ran_out_of_memory, to_try_again
+from .proposals import DRAWS, Proposals, Wanted, left
+from .samplers import grid, make_sampler
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chooser:
+    """Chooses the configurations of a study's trials; the store is its only memory."""
+
+    space: Space
+    sampler: str
+    seed: int
+    baseline: Mapping[str, Any]
+    store: StudyStore
+    study_id: int
+    inherited: Mapping[str, Any] | None = None  #: the best of the study this one was forked from
+
+    def proposals(self, trial: Trial) -> Proposals:
+        """Return the sampler of one claimed trial."""
+        is_grid = self.sampler == "grid"
+        return Proposals(
+            space=self.space,
+            seed=self.seed,
+            make=lambda draw: make_sampler(self.sampler, study_seed=self.seed, number=trial.number, draw=draw),
+            first=self.first(trial.number),
+            draws=0 if is_grid else DRAWS,
+            before=trial.params,
+            reserve=lambda wanted: self.reserve(trial, wanted),
+        )
+
+    def first(self, number: int) -> list[Wanted]:
+        """Return what trial `number` tries before anything is drawn, if nobody has it."""
+        if number == 0:
+            return [Wanted(self.space.resolve(self.baseline))]
+        first = []
+        if number == 1 and self.inherited is not None and self.space.contains(self.inherited):
+            first.append(Wanted(self.space.resolve(self.inherited)))
+        first += self.again()
+        return first + (self.points() if self.sampler == "grid" else [])
+
+    def again(self) -> list[Wanted]:
+        """Return what ran out of memory and nobody has tried again since."""
+        too_large = ran_out_of_memory(self.store, self.study_id)
+        newest = {fingerprint(one.params): one.number for one in self.store.tried(self.study_id)} if too_large else {}
+        return to_try_again([one for one in too_large if newest.get(fingerprint(one.params or {})) == one.number])
+
+    def points(self) -> list[Wanted]:
+        """Return the points of the grid."""
+        return [Wanted(self.space.resolve(point)) for point in grid(self.space, self.seed)]
+
+    def reserve(self, trial: Trial, wanted: Wanted) -> bool:
+        """Return whether the trial has this configuration now, and no other trial has."""
+        values, replicate = wanted
+        if not replicate and self.space.size() is not None and self.was_tried(trial, values):
+            return False  # by an imported one: these hold no reservation
+        try:
+            self.store.reserve(trial.trial_id, values, replicate=replicate, worker=trial.worker)
+        except ConfigurationTaken:
+            return False
+        return True
+
+    def was_tried(self, trial: Trial, values: Mapping[str, Any]) -> bool:
+        """Return whether another trial had this configuration."""
+        return any(one.params == values and one.number != trial.number for one in self.store.tried(self.study_id))
+
+    def exhausted(self) -> str | None:
+        """Return how it is said that nothing is left to try; None while something is."""
+        if self.again():
+            return None
+        if self.sampler == "grid":
+            tried = self.tried()
+            untried = any(point.values not in tried for point in self.points())
+            return None if untried else "every point of the grid was tried"
+        if self.space.size() is None or left(self.space, self.tried()) != 0:
+            return None
+        return f"all {self.space.size()} configurations of the space were tried"
+
+    def tried(self) -> list[dict[str, Any]]:
+        """Return the configurations that trials of the study were given."""
+        return [one.params for one in self.store.tried(self.study_id)]

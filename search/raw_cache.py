@@ -1,0 +1,63 @@
+"""Loaded data kept by its fingerprint, so that a worker of the study needs neither the files nor the hub again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from .raw import RawData
+from .tasks import Task
+
+ABOUT = "about.json"
+
+
+def kept(fingerprint: str, cache: Path) -> RawData | None:
+    """Return the data of that fingerprint, memory-mapped; None where no search of this user has loaded it."""
+    from datasets import load_from_disk
+
+    folder = _folder(fingerprint, cache)
+    try:
+        about = json.loads((folder / ABOUT).read_bytes())
+        parts = {name: load_from_disk(str(folder / name)) for name in about["parts"]}
+    except (OSError, ValueError):
+        return None  # or what clears caches has taken a part of it
+    return RawData(
+        task=Task.from_dict(about["task"]),
+        train=parts["train"],
+        validation=parts.get("validation"),
+        fingerprint=fingerprint,
+        notes=tuple(about["notes"]),
+    )
+
+
+def keep(raw: RawData, cache: Path) -> None:
+    """Keep loaded data, whole or not at all; where there is no room it is not kept, and will be loaded again."""
+    folder = _folder(raw.fingerprint, cache)
+    if folder.is_dir():
+        return
+    with suppress(OSError):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            _write(raw, part)
+            os.replace(part, folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _write(raw: RawData, folder: Path) -> None:
+    parts = {"train": raw.train} | ({} if raw.validation is None else {"validation": raw.validation})
+    for name, rows in parts.items():
+        rows.save_to_disk(str(folder / name))
+    about = {"task": raw.task.to_dict(), "parts": list(parts), "notes": list(raw.notes)}
+    (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
+
+
+def _folder(fingerprint: str, cache: Path) -> Path:
+    if not fingerprint.isalnum():
+        raise ValueError(f"a fingerprint has letters and digits, got {fingerprint!r}")
+    return cache / "raw" / fingerprint

@@ -1,0 +1,190 @@
+"""From options to a problem, and from a study's row back to the same problem: for a retraining, or another worker."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..spaces.errors import BadInput
+from ..spaces.loading import load_space
+from ..spaces.space import Space
+from ..studies.identity import ensure_same_problem
+from ..studies.records import Study
+from .models import ModelSource, check_model
+from .options import RunOptions, assignments
+from .tasks import Task, custom_task, task_named
+
+#: Options that make the problem, kept with the study so that `hpsearch retrain` can make it again from its row.
+PROBLEM_OPTIONS = (
+    "task",
+    "data_dir",
+    "train_file",
+    "validation_file",
+    "text_columns",
+    "label_column",
+    "model",
+    "model_config",
+    "freeze_encoder",
+    "objective",
+    "direction",
+    "score",
+    "subset",
+    "sampler",
+    "pruner",
+    "precision",
+    "seed",
+)
+
+
+def stored_problem(study: Study, *, kept_data: bool = False, places: Mapping[str, Any] | None = None) -> Any:
+    """Return the problem of a study made by `hpsearch run`, from its row.
+
+    With `kept_data` the data that some search of this machine has loaded is good enough, and files need not be here.
+    `places` says where data or model are on this machine, by the names of `RunOptions`.
+
+    Raises `StudyChanged` if data or model are no longer what they were, `BadInput` for a study made in Python.
+    """
+    kept = study.spec["notes"].get("options")
+    if kept is None:
+        raise BadInput(
+            f"study {study.name!r} was made in Python, with a Trainer that only your program can make",
+            hint="call study.retrain() there",
+        )
+    options = options_of(study, {**kept, **(places or {})})
+    raw_fingerprint = study.spec["notes"].get("raw") if kept_data else None
+    problem = problem_of(options, Space(study.spec["identity"]["space"]), study, raw_fingerprint)
+    ensure_same_problem(study, problem.identity)
+    return problem
+
+
+def options_of(study: Study, kept: Mapping[str, Any]) -> RunOptions:
+    """Return the options that a study keeps. Raises `BadInput` where another program has written them."""
+    try:
+        return RunOptions(**{**kept, "data_dir": kept["data_dir"] and Path(kept["data_dir"])})
+    except (TypeError, KeyError) as error:
+        raise BadInput(
+            f"the options kept with study {study.name!r} are not ones of this release: {error}",
+            hint="`hpsearch run` with the study's options makes the problem anew",
+        ) from None
+
+
+def space_of(options: RunOptions) -> Space:
+    """Return the space with `--set` applied."""
+    space = load_space(options.space)
+    fixed = assignments(options.set, "--set")
+    return Space({**space.parameters, **fixed}, name=space.name) if fixed else space
+
+
+def study_name(options: RunOptions) -> str:
+    """Return the study's name: as given, or task and model."""
+    if options.study is not None:
+        return options.study
+    return f"{task_of(options).name}-{model_of(options).short_name}"
+
+
+def model_of(options: RunOptions) -> ModelSource:
+    """Return where the model comes from."""
+    overrides = assignments(options.model_config, "--model-config")
+    return ModelSource(name=options.model, overrides=overrides, freeze_encoder=options.freeze_encoder)
+
+
+def task_of(options: RunOptions) -> Task:
+    """Return the task: a built-in one, or one of the user's files. Raises `BadInput` for a mixture."""
+    own = {"--text-columns": options.text_columns, "--label-column": options.label_column}
+    if options.train_file is None:
+        given = [flag for flag, value in {**own, "--validation-file": options.validation_file}.items() if value]
+        if given:
+            raise BadInput(f"{given[0]} needs --train-file", hint="or name a built-in task with --task")
+        return task_named(options.task or "demo")
+    if options.task is not None or options.data_dir is not None:
+        raise BadInput("--train-file names your own data, so --task and --data-dir have no place beside it")
+    missing = [flag for flag, value in own.items() if not value]
+    if missing:
+        raise BadInput(
+            f"--train-file needs {' and '.join(missing)}",
+            hint="for example --text-columns text --label-column label",
+        )
+    columns = [column.strip() for column in (options.text_columns or "").split(",")]
+    return custom_task(columns, options.label_column or "", name=Path(options.train_file).stem)
+
+
+def problem_of(
+    options: RunOptions, space: Space, study: Study | None = None, raw_fingerprint: str | None = None
+) -> Any:
+    """Return the problem that `options` describe.
+
+    In a study that is there already, task and model keep their names, wherever their files are by now. Data of that
+    fingerprint need not be loaded again.
+    """
+    model, task = model_of(options), task_of(options)
+    if study is not None:
+        model, task = dataclasses.replace(model, called=study.model), dataclasses.replace(task, name=study.task)
+    check_model(model)
+    with chatter_away():
+        from . import raw_cache
+        from .loop import Plan
+        from .task_problem import task_problem
+
+        raw = (raw_cache.kept(raw_fingerprint, cache_folder()) if raw_fingerprint else None) or load(options, task)
+        problem = task_problem(
+            raw,
+            model,
+            Plan(
+                space=space,
+                fraction=options.subset,
+                seed=options.seed,
+                score_from=options.score,
+                sampler=options.sampler,
+                pruner=options.pruner,
+            ),
+            objective=options.objective,
+            direction=options.direction,
+            precision=options.precision,
+            cache=cache_folder(),
+        )
+    notes = {"raw": raw.fingerprint, "options": kept_options(options)}
+    return dataclasses.replace(problem, notes={**problem.notes, **notes})
+
+
+def load(options: RunOptions, task: Task) -> Any:
+    """Return the task's data, and keep it for the other workers of this machine."""
+    from . import raw_cache
+    from .raw import load_task
+
+    raw = load_task(
+        task, data_dir=options.data_dir, train_file=options.train_file, validation_file=options.validation_file
+    )
+    raw_cache.keep(raw, cache_folder())
+    return raw
+
+
+def kept_options(options: RunOptions) -> dict[str, Any]:
+    """Return the options that make the problem, as JSON with absolute paths."""
+    kept = {name: getattr(options, name) for name in PROBLEM_OPTIONS}
+    for name in ("data_dir", "train_file", "validation_file"):
+        if kept[name] is not None and Path(kept[name]).exists():
+            kept[name] = str(Path(kept[name]).absolute())
+    if Path(options.model).is_dir():
+        kept["model"] = str(Path(options.model).absolute())
+    return {**kept, "model_config": list(options.model_config)}
+
+
+def cache_folder() -> Path:
+    """Return where prepared data is kept for all studies of this user: `HPSEARCH_CACHE`, or the system's cache."""
+    import platformdirs
+
+    return Path(os.environ.get("HPSEARCH_CACHE") or platformdirs.user_cache_dir("hpsearch"))
+
+
+@contextmanager
+def chatter_away() -> Iterator[None]:
+    """Silence the libraries where there is no study yet whose log could take their chatter."""
+    from .quiet import chatter_to
+
+    with tempfile.TemporaryDirectory() as folder, chatter_to(Path(folder) / "log.txt"):
+        yield

@@ -1,0 +1,122 @@
+"""A worker in a process of its own, started by a `crew`: it opens the study by name and runs `loop` on it.
+
+The fork server imports this module, and with it all that is slow to import, once for all workers of a crew.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+import torch
+
+from ..spaces.errors import HpsearchError
+from ..studies.store import StudyStore
+from . import study_run, task_problem  # noqa: F401 - imported here so that every worker has them already
+from .complaint import in_our_words
+from .devices import VISIBLE, GpuLease, Share, gpus, take_gpu
+from .errors import Interrupted
+from .interrupts import remember_interrupts
+from .joining import join
+from .paths import StudyPaths
+
+#: Exit code of a worker that has said why it failed.
+FAILED = 1
+#: Seconds between two looks for a GPU while other searches of this machine have all of them.
+BUSY_S = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    """What a worker is told; handed over through a pipe, for a store's URL may hold a password."""
+
+    store_url: str
+    study_name: str
+    folder: str  #: of the study, on this machine
+    share: Share
+    alone_on_gpu: bool = False
+    timeout: float | None = None
+    verbose: bool = False
+    places: Mapping[str, str] = field(default_factory=dict)  #: see `stored_problem`
+
+
+def work(orders: Orders, news: Connection) -> None:
+    """Search the study until nothing is left; `news` gets (sentence, hint, exit code) if that fails."""
+    remember_interrupts()
+    end_with_parent()
+    if not orders.verbose:
+        write_to_log(StudyPaths(Path(orders.folder)))
+    try:
+        take(orders)
+        with StudyStore.open(orders.store_url) as store:
+            study = store.study(orders.study_name)
+            run = join(
+                store,
+                study,
+                folder=orders.folder,
+                timeout=orders.timeout,
+                verbose=orders.verbose,
+                places=orders.places,
+            )
+            run.search()
+    except KeyboardInterrupt:
+        sys.exit(Interrupted.exit_code)
+    except Exception as error:
+        told = error if isinstance(error, HpsearchError) else in_our_words(error)
+        if told is None:
+            raise
+        news.send((str(told), told.hint, told.exit_code))
+        sys.exit(FAILED)
+
+
+def take(orders: Orders) -> None:
+    """Take this worker's share of the machine."""
+    torch.set_num_threads(orders.share.threads)
+    os.environ["OMP_NUM_THREADS"] = str(orders.share.threads)
+    gpu = orders.share.gpu
+    if gpu is None:
+        return
+    if orders.alone_on_gpu:
+        gpu = lease_gpu(gpu)
+    os.environ[VISIBLE] = gpu
+
+
+def lease_gpu(wanted: str) -> str:
+    """Wait until a GPU is this process's alone, the wanted one if it is free, and return it."""
+    while (lease := take_gpu(wanted, gpus())) is None:
+        time.sleep(BUSY_S)
+    _held.append(lease)
+    return lease.gpu
+
+
+_held: list[GpuLease] = []  # a lease is given back when its object is gone
+
+
+def end_with_parent() -> None:
+    """Give the trial back and end when the crew's own process was killed: nobody would look after this one."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="hpsearch-parent", daemon=True).start()
+
+
+def write_to_log(paths: StudyPaths) -> None:
+    """Send what anything writes to stdout or stderr to the study's log: the terminal belongs to the crew's view."""
+    paths.folder.mkdir(parents=True, exist_ok=True)
+    log = os.open(paths.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    os.close(log)
