@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,10 @@ TRIAL: dict[str, Any] = {
     "params": dict,
     "metrics": dict,
     "seconds": NUMBER,
+    "attempt": int,
+    "progress": NUMBER,
+    "device": str,
+    "worker": str,
     "started_at": str,
     "finished_at": str,
 }
@@ -73,6 +78,9 @@ def test_trials_are_a_list_in_order(finished):
     assert [trial["score"] for trial in trials] == [trial["metrics"]["eval_accuracy"] for trial in trials]
     assert all(trial["params"]["num_train_epochs"] == 1 for trial in trials)
     assert all(trial["started_at"] < trial["finished_at"] for trial in trials)
+    assert {(1, 1.0)} == {(trial["attempt"], trial["progress"]) for trial in trials}
+    (worker,) = {trial["worker"] for trial in trials}
+    assert str(os.getpid()) == worker.split(":")[1]
 
 
 def test_best_is_one_of_the_trials(finished):
@@ -120,11 +128,22 @@ def test_show_is_the_whole_specification(finished):
     assert [finished["model"]] == shown["models"]
 
 
+def test_show_says_where_the_search_stands(finished):
+    """Failures by class, the limits of the search, who works on it, and what its checkpoints take on the disk."""
+    shown = done("show", "mine", "--json").json()
+
+    assert ({}, []) == (shown["failures"], shown["workers"])
+    assert {"max_failures": None, "trial_timeout": None, "keep": 1} == shown["limits"]
+    kept = Path(done("best", "mine", "--json").json()["checkpoint"])
+    assert sum(path.stat().st_size for path in kept.rglob("*")) == shown["checkpoint_bytes"]
+
+
 def test_run_says_how_it_ended(finished):
     """Study, total, baseline, best and model, each as the other commands give it."""
     trials = done("trials", "mine", "--json").json()
 
     assert ("mine", 3, trials[0]) == (finished["study"], finished["trials"], finished["baseline"])
+    assert {} == finished["failures"]
     best = done("best", "mine", "--json").json()
     assert {"study": "mine", **finished["best"], "checkpoint": best["checkpoint"]} == best
     assert Path(finished["model"]["folder"]).is_dir()
@@ -171,7 +190,7 @@ def test_an_export_has_a_row_a_trial(finished, tmp_path):
     done("export", "mine", "-o", tmp_path / "other", "--format", "csv")
 
     scores = [trial["score"] for trial in done("trials", "mine", "--json").json()]
-    assert scores == [trial["score"] for trial in json.loads((tmp_path / "x.json").read_text())]
+    assert scores == [trial["score"] for trial in json.loads((tmp_path / "x.json").read_text())["trials"]]
     with (tmp_path / "x.csv").open(newline="") as file:
         assert scores == [float(row["score"]) for row in csv.DictReader(file)]
     assert scores == list(pandas.read_parquet(tmp_path / "x.parquet")["score"])

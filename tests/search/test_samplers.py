@@ -6,7 +6,7 @@ import pytest
 
 from hpsearch import BadInput, Choice, Float, Int, Space
 from hpsearch.search.budget import look_steps, percent
-from hpsearch.search.samplers import PRUNERS, SAMPLERS, check_pruner, check_sampler, grid, seed_of, untried
+from hpsearch.search.samplers import PRUNERS, SAMPLERS, check_pruner, check_sampler, grid, seed_of
 
 SPACE = {
     "learning_rate": Float(1e-4, 1e-2, log=True),
@@ -69,13 +69,6 @@ def test_a_grid_is_shuffled_by_the_studys_seed_alone():
     assert grid(space, 1) == grid(space, 1)
     assert grid(space, 1) != grid(space, 2)
     assert [1e-4, 1e-3, 1e-2, 1e-1] == pytest.approx(sorted({one["learning_rate"] for one in grid(space, 1)}))
-
-
-def test_what_was_tried_is_not_tried_again():
-    """A point is tried when a trial's parameters hold it, constants beside it or not."""
-    points = [{"a": 1}, {"a": 2}]
-
-    assert [{"a": 2}] == untried(points, [{"a": 1, "constant": 5}])
 
 
 def test_a_samplers_seed_depends_on_study_and_trial():

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url
 
-DROP_OPTIONS = {"postgresql": " WITH (FORCE)"}  # also where a killed process has not let go of it yet
+from ..databases import own_databases
 
 
 @pytest.fixture
@@ -34,24 +30,3 @@ def new_url(request, tmp_path_factory) -> Iterator[Callable[[], str]]:
 def url(new_url: Callable[[], str]) -> str:
     """The URL of the database that the tests of a class share."""
     return new_url()
-
-
-@contextmanager
-def own_databases(variable: str) -> Iterator[Callable[[], str]]:
-    """Give a function that makes a database on a configured server; drop what it made at the end."""
-    if not (server := os.environ.get(variable)):
-        pytest.skip(f"{variable} is not set: it is the URL of a server where a test may make databases")
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    names: list[str] = []
-
-    def new_url() -> str:
-        names.append(f"hpsearch_test_{secrets.token_hex(4)}")
-        with admin.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {names[-1]}")
-        return make_url(server).set(database=names[-1]).render_as_string(hide_password=False)
-
-    yield new_url
-    with admin.connect() as connection:
-        for name in names:
-            connection.exec_driver_sql(f"DROP DATABASE {name}{DROP_OPTIONS.get(admin.name, '')}")
-    admin.dispose()

@@ -25,9 +25,10 @@ from hpsearch.studies.errors import (
     TrialFinished,
     TrialNotFound,
 )
+from hpsearch.studies.leases import lost_if
 from hpsearch.studies.optuna_storage import optuna_storage
 from hpsearch.studies.records import Failure, TrialState
-from hpsearch.studies.schema import SchemaState, schema_status, upgrade
+from hpsearch.studies.schema import REVISIONS, SchemaState, schema_status, upgrade
 from hpsearch.studies.store import StudyStore
 from hpsearch.studies.tables import PREFIX, VERSION_TABLE, metadata, studies
 from hpsearch.studies.worker import is_alive
@@ -244,12 +245,12 @@ class StoreContract:
         curve = [{"budget": 0.25, "score": -0.0}, {"budget": 0.5, "score": math.inf}]
 
         store.record(trial.trial_id, params=params, curve=curve, seed=2**63 - 1, fraction=0.1, rung=1)
-        store.record(trial.trial_id, metrics={"eval_loss": math.nan}, checkpoint="/a/b", optuna_trial_id=5)
+        store.record(trial.trial_id, metrics={"eval_loss": math.nan}, checkpoint="/a/b", device="cpu")
 
         found = store.trial(study.study_id, 0)
         assert (params, [curve[0], {"budget": 0.5, "score": None}]) == (found.params, found.curve)
         assert (2**63 - 1, 0.1, 1) == (found.seed, found.fraction, found.rung)
-        assert ({"eval_loss": None}, "/a/b", 5) == (found.metrics, found.checkpoint, found.optuna_trial_id)
+        assert ({"eval_loss": None}, "/a/b", "cpu") == (found.metrics, found.checkpoint, found.device)
         assert (trial.worker, trial.lease_until) == (found.worker, found.lease_until)
 
     def test_what_is_returned_is_yours(self, store):
@@ -315,7 +316,7 @@ class StoreContract:
         """B3: the worker that lost its trial finds out, and the trial's next attempt is not touched."""
         study = make_study(store)
         trial = claimed(store, study, "old")
-        store.recover(study.study_id, dead)
+        store.recover(study.study_id, lost_if(dead))
 
         with pytest.raises(LeaseLost, match="WAITING"):
             store.record(trial.trial_id, params={}, worker="old")
@@ -333,10 +334,10 @@ class StoreContract:
         first = claimed(store, study, "one")
         store.record(first.trial_id, params={"lr": 0.1}, curve=[{"budget": 0.5}])
 
-        (waiting,) = store.recover(study.study_id, dead)
+        (waiting,) = store.recover(study.study_id, lost_if(dead))
         second = claimed(store, study, "two")
         clock.move(5)
-        (failed,) = store.recover(study.study_id, dead)
+        (failed,) = store.recover(study.study_id, lost_if(dead))
 
         assert (TrialState.WAITING, 2, {"lr": 0.1}, []) == (
             waiting.state,
@@ -356,7 +357,7 @@ class StoreContract:
         trial = claimed(store, study, lease_s=1)
         clock.move(1000)
 
-        assert [] == store.recover(study.study_id, alive)
+        assert [] == store.recover(study.study_id, lost_if(alive))
         assert [trial] == store.trials(study.study_id)
 
     def test_an_unknown_worker_is_lost_when_its_lease_is_over(self, store, clock):
@@ -365,14 +366,14 @@ class StoreContract:
         trial = claimed(store, study, "far", lease_s=60)
 
         clock.move(59)
-        in_time = store.recover(study.study_id, unknown)
+        in_time = store.recover(study.study_id, lost_if(unknown))
         store.renew(trial.trial_id, "far", 60)
         clock.move(59)
-        renewed = store.recover(study.study_id, unknown)
+        renewed = store.recover(study.study_id, lost_if(unknown))
         clock.move(2)
 
         assert ([], []) == (in_time, renewed)
-        assert [2] == [lost.attempt for lost in store.recover(study.study_id, unknown)]
+        assert [2] == [lost.attempt for lost in store.recover(study.study_id, lost_if(unknown))]
 
     def test_a_worker_that_renews_meanwhile_is_not_lost(self, store, clock):
         """B3: a renewal between the look and the deed wins."""
@@ -383,7 +384,7 @@ class StoreContract:
         def renews(worker: str) -> None:
             store.renew(trial.trial_id, worker, 60)
 
-        assert [] == store.recover(study.study_id, renews)
+        assert [] == store.recover(study.study_id, lost_if(renews))
         assert "RUNNING" == store.trial(study.study_id, 0).state
 
     def test_a_killed_process_is_recovered(self, store, url):
@@ -391,13 +392,13 @@ class StoreContract:
         study = make_study(store, trials=1)
         process = claimer(url, "hold", study.study_id)
         assert "0\n" == process.stdout.readline()
-        held = store.recover(study.study_id, is_alive)
+        held = store.recover(study.study_id, lost_if(is_alive))
 
         process.send_signal(signal.SIGKILL)
         process.communicate()
 
         assert [] == held
-        assert [2] == [trial.attempt for trial in store.recover(study.study_id, is_alive)]
+        assert [2] == [trial.attempt for trial in store.recover(study.study_id, lost_if(is_alive))]
         assert (0, 2) == ((again := claimed(store, study)).number, again.attempt)
 
     # Questions
@@ -494,7 +495,7 @@ class StoreContract:
             ]
         engine.dispose()
 
-        assert [1, ["0001"]] == [len(versions[0]), versions[1]]
+        assert [1, [REVISIONS[-1]]] == [len(versions[0]), versions[1]]
 
 
 MODEL = {

@@ -25,6 +25,9 @@ from hpsearch.studies.store import StudyStore
 
 from .making import completed, make_study
 
+NEWEST = REVISIONS[-1]
+NEXT = f"{int(NEWEST) + 1:04}"  # of a release to come
+
 
 def test_the_known_revisions_are_the_steps():
     """The list that opening looks at is the list of migration files, in their order."""
@@ -48,8 +51,8 @@ def test_the_life_of_a_store(sqlite_url, tmp_path):
 
     assert [] == left_by_looking
     assert ["missing", "empty", "current", "current"] == [status.state for status in found]
-    assert [None, None, "0001", "0001"] == [status.revision for status in found]
-    assert {"url": sqlite_url, "state": "current", "revision": "0001", "newest": "0001"} == found[3].to_dict()
+    assert [None, None, NEWEST, NEWEST] == [status.revision for status in found]
+    assert {"url": sqlite_url, "state": "current", "revision": NEWEST, "newest": NEWEST} == found[3].to_dict()
 
 
 def test_a_store_that_optuna_made_is_welcome(sqlite_url):
@@ -90,7 +93,7 @@ def test_an_outdated_store_waits_for_its_upgrade(sqlite_url, next_release):
     next_release('op.add_column("hpsearch_models", sa.Column("note", sa.Text))')
 
     for create in (True, False):
-        with pytest.raises(StoreOutdated, match="schema 0001, this release needs 0002") as caught:
+        with pytest.raises(StoreOutdated, match=f"schema {NEWEST}, this release needs {NEXT}") as caught:
             StudyStore.open(sqlite_url, create=create)
     upgraded = upgrade(sqlite_url)
 
@@ -98,7 +101,7 @@ def test_an_outdated_store_waits_for_its_upgrade(sqlite_url, next_release):
         caught.value.exit_code,
         caught.value.hint.split("`")[1],
     )
-    assert (SchemaState.CURRENT, "0002") == (upgraded.state, upgraded.revision)
+    assert (SchemaState.CURRENT, NEXT) == (upgraded.state, upgraded.revision)
     with StudyStore.open(sqlite_url) as store:
         assert [done, completed(store, store.study("cola"))] == store.trials(done.study_id)
 
@@ -113,32 +116,32 @@ def test_a_step_that_breaks_leaves_no_trace(sqlite_url, next_release):
         upgrade(sqlite_url)
 
     assert before == tables_of(sqlite_url)
-    assert "0001" == schema_status(sqlite_url).revision
+    assert NEWEST == schema_status(sqlite_url).revision
 
 
 @pytest.fixture
 def next_release(tmp_path, monkeypatch):
-    """A function that makes this release one with a second step, of the given body."""
+    """A function that makes this release the next one, with a further step of the given body."""
 
     def make(body):
         folder = tmp_path / "migrations"
         shutil.copytree(MIGRATIONS, folder)
-        (folder / "versions" / "0002_next.py").write_text(NEXT_STEP.format(body=body))
+        (folder / "versions" / f"{NEXT}_next.py").write_text(NEXT_STEP.format(body=body))
         monkeypatch.setattr(schema, "MIGRATIONS", folder)
-        monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
+        monkeypatch.setattr(schema, "REVISIONS", (*REVISIONS, NEXT))
 
     return make
 
 
-NEXT_STEP = """
+NEXT_STEP = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0002", "0001"
+revision, down_revision = {NEXT!r}, {NEWEST!r}
 
 
 def upgrade():
-    {body}
+    {{body}}
 """
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from hpsearch.studies.store import StudyStore
 
-from .command import COLUMNS, TINY, csv_text, files_below, hpsearch, refused, rows
+from ..search.command import COLUMNS, TINY, csv_text, files_below, hpsearch, refused, rows
 
 ROOM = 8 * 2**20  # bytes: the store of a small study and two checkpoints of the tiny model
 TRIALS = 5
