@@ -7,13 +7,12 @@ from collections.abc import Callable, Container
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import get_storage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
 
-from .engine import refusal
 from .errors import StoreFailed
+from .optuna_tables import refusals_of
 from .patience import Patience
 from .records import Failure, Trial
 from .records import TrialState as Ours
@@ -101,11 +100,8 @@ class ClaimedStorage:
 
     def _keep_trying(self, call: Callable[[], Any], again: Callable[[], Any] | None = None) -> Any:
         def once(call: Callable[[], Any]) -> Any:
-            try:
+            with refusals_of(self._address):
                 return call()
-            except (StorageInternalError, SQLAlchemyError) as error:
-                cause = error if isinstance(error, SQLAlchemyError) else error.__cause__
-                raise refusal(self._address, cause or error) from error
 
         return self._patience.keep_trying(partial(once, call), partial(once, again or call))
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ..spaces.errors import HpsearchError
@@ -30,12 +30,9 @@ CONNECT_S = 10
 TRIES = 8
 SILENT_S = 120  # a server that says nothing for so long is away; locks are waited for less long
 #: What each driver calls these, and how it notices a server that vanished without a word.
-TIMES: dict[str, dict[str, Any]] = {
-    "psycopg": {"connect_timeout": CONNECT_S, "keepalives_idle": 30, "tcp_user_timeout": 1000 * SILENT_S},
-    "psycopg2": {"connect_timeout": CONNECT_S, "keepalives_idle": 30, "tcp_user_timeout": 1000 * SILENT_S},
-    "pymysql": {"connect_timeout": CONNECT_S, "read_timeout": SILENT_S, "write_timeout": SILENT_S},
-    "mysqldb": {"connect_timeout": CONNECT_S, "read_timeout": SILENT_S, "write_timeout": SILENT_S},
-}
+LIBPQ = {"connect_timeout": CONNECT_S, "keepalives_idle": 30, "tcp_user_timeout": 1000 * SILENT_S}
+MYSQL = {"connect_timeout": CONNECT_S, "read_timeout": SILENT_S, "write_timeout": SILENT_S}
+TIMES: dict[str, dict[str, Any]] = {"psycopg": LIBPQ, "psycopg2": LIBPQ, "pymysql": MYSQL, "mysqldb": MYSQL}
 ROOM = 2**16  # bytes that SQLite needs to open a file: its log and the index of it
 READ_ONLY = "hpsearch_read_only"
 
@@ -151,6 +148,8 @@ def again_where_others_interfere(work: Callable[[], None]) -> None:
 
 def refusal(address: URL, error: BaseException) -> StoreFailed:
     """Return the error of our own for what a database driver raised."""
+    if isinstance(error, PendingRollbackError) and error.__context__ is not None:
+        error = error.__context__  # what broke the transaction that somebody then went on to use
     where = f"the store {safe_url(address)!r}"
     if has_no_room(address, error):
         return StoreFull(
@@ -164,7 +163,7 @@ def refusal(address: URL, error: BaseException) -> StoreFailed:
 
 def is_away(address: URL, error: BaseException) -> bool:
     """Return whether a refusal says nothing of the work: no connection, or others were in the way (a deadlock)."""
-    if isinstance(error, PoolTimeout) or getattr(error, "connection_invalidated", False):
+    if isinstance(error, PoolTimeout | PendingRollbackError) or getattr(error, "connection_invalidated", False):
         return True
     code = code_of(error)
     if address.get_backend_name() == "postgresql":

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, bindparam, insert, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
 from ..spaces.errors import BadInput
 from ..spaces.optuna_space import distributions
@@ -23,7 +23,6 @@ from ..spaces.space import Space
 from ..spaces.values import Value
 from . import statements as sql
 from . import transactions as step
-from .engine import refusal
 from .errors import StudyExists
 from .exported import ExportedStudy, TrialPart, read_export
 from .identity import fingerprint
@@ -31,6 +30,7 @@ from .names import check_study_name, folder_name, new_uid
 from .optuna_rows import TRIALS as OPTUNA_TRIALS
 from .optuna_storage import optuna_storage
 from .optuna_study import open_optuna_study
+from .optuna_tables import refusals_of
 from .records import Study, TrialState
 from .store import StudyStore
 from .tables import models, studies, trials
@@ -183,15 +183,10 @@ def _optuna_moment(text: str) -> datetime:
 @contextmanager
 def _optuna_study(url: str, study: Study) -> Iterator[optuna.Study]:
     """Give a new Optuna study for ours; it is gone again if the block raises."""
-    from optuna.exceptions import StorageInternalError
-
     storage = optuna_storage(url)
     try:
-        with _silent_optuna(), _new_optuna_study(storage, study):
+        with refusals_of(storage.engine.url), _silent_optuna(), _new_optuna_study(storage, study):
             yield open_optuna_study(storage, study.name, direction=study.direction, metric_name=study.objective)
-    except (StorageInternalError, SQLAlchemyError) as error:
-        cause = error if isinstance(error, SQLAlchemyError) else error.__cause__
-        raise refusal(storage.engine.url, cause or error) from error
     finally:
         storage.remove_session()
         storage.engine.dispose()

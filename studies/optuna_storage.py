@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from .engine import refusal
 from .errors import StoreOutdated, StoreTooNew
-from .optuna_tables import connected, older_versions
+from .optuna_tables import connected, older_versions, refusals_of
 from .schema import require_current, schema_status
 from .url import parse_url, safe_url
 
@@ -44,14 +41,9 @@ def _require_current(storage: RDBStorage, url: str) -> None:
 
 def forget_optuna_study(url: str, study_name: str) -> None:
     """Delete Optuna's study of that name with its trials, where there is one. Raises as `StudyStore` does."""
-    from optuna.exceptions import StorageInternalError
-
     address = parse_url(url)
-    try:
+    with refusals_of(address):
         _forget(connected(address), study_name, safe_url(url))
-    except (StorageInternalError, SQLAlchemyError) as error:
-        cause = error if isinstance(error, SQLAlchemyError) else error.__cause__
-        raise refusal(address, cause or error) from error
 
 
 def _forget(storage: RDBStorage, study_name: str, url: str) -> None:

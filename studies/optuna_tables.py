@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from .engine import again_where_others_interfere, engine_options, refusal
 from .url import parse_url
@@ -47,16 +49,23 @@ def make_optuna_tables(url: str) -> None:
 
 
 def _make_tables(address: URL) -> None:
-    from optuna.exceptions import StorageInternalError
-
-    try:
+    with refusals_of(address):
         storage = connected(address, make_tables=True)
         if storage.get_current_version() in older_versions(storage):
             storage.upgrade()
         make_names_exact(storage.engine)
         storage.engine.dispose()
-    except (StorageInternalError, DBAPIError) as error:
-        cause = error if isinstance(error, DBAPIError) else error.__cause__
+
+
+@contextmanager
+def refusals_of(address: URL) -> Iterator[None]:
+    """Raise what Optuna's storage at `address` could not do as the `StoreFailed` that our own tables would raise."""
+    from optuna.exceptions import StorageInternalError
+
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError) as error:
+        cause = error if isinstance(error, SQLAlchemyError) else error.__cause__
         raise refusal(address, cause or error) from error
 
 

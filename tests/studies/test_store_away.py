@@ -70,7 +70,7 @@ class AwayContract:
         storage.engine.dispose()
 
     def test_a_restart_is_waited_for(self, store, study, proxy):
-        """B7: what four threads ask of one store while it is cut for two seconds is answered afterwards, and happens
+        """B11: what four threads ask of one store while it is cut for two seconds is answered afterwards, and happens
         once.
         """
         written, ended = claimed(store, study), claimed(store, study)
@@ -117,7 +117,7 @@ class AwayContract:
 
     @pytest.mark.parametrize("reached", [False, True], ids=["before", "after"])
     def test_a_cut_at_a_commit_changes_nothing(self, reached, store, proxy):
-        """B4, B7: each step of a trial's life is cut once in the middle of its commit, before the server has it or
+        """B4, B11: each step of a trial's life is cut once in the middle of its commit, before the server has it or
         after: no second slot is taken, no result is lost, and none is refused for its own sake.
         """
         cut = partial(cut_at_commit, store._engine, proxy, reached=reached)
@@ -186,7 +186,7 @@ class AwayContract:
     # Optuna's half
 
     def test_an_optuna_trial_survives_a_restart(self, store, study, proxy, storage):
-        """B7: a trial that is taken, asked, reported and told across cuts is as if there were none."""
+        """B11: a trial that is taken, asked, reported and told across cuts is as if there were none."""
         trial = claimed_with_optuna(store, study, storage)
 
         def objective(running: optuna.Trial) -> float:
@@ -211,8 +211,8 @@ class AwayContract:
 
     @pytest.mark.parametrize("reached", [False, True], ids=["before", "after"])
     def test_a_cut_at_optunas_commit_changes_nothing(self, reached, store, study, proxy, storage):
-        """B7: each write to Optuna's tables is cut once in the middle of its commit, before the server has it or after:
-        the trial has its parameter, its curve and its value once.
+        """B11: each write to Optuna's tables is cut once in the middle of its commit, before the server has it or
+        after: the trial has its parameter, its curve and its value once.
         """
         cut = partial(cut_at_commit, storage.engine, proxy, reached=reached)
         trial = claimed_with_optuna(store, study, storage)
@@ -233,6 +233,19 @@ class AwayContract:
         (told,) = trials_of(storage, study)
         assert (trial.optuna_trial_id, OptunaState.COMPLETE, 0.5) == (told._trial_id, told.state, told.value)
         assert ({"x": x}, {0: 1.0}, {"ours": 1}) == (told.params, told.intermediate_values, told.user_attrs)
+
+    def test_a_cut_at_optunas_list_of_trials_is_waited_for(self, store, study, proxy, storage):
+        """B11: Optuna asks for the trials a second time in the transaction whose connection it has just lost, and is
+        told of the transaction, not of the connection.
+        """
+        trial = claimed_with_optuna(store, study, storage)
+        mine = ClaimedStorage(storage, trial.optuna_trial_id, Patience(seconds=30))
+        optuna_study_id = mine.get_study_id_from_name(study.name)
+
+        with cut_at(storage.engine, proxy, "FROM trials"):
+            seen = mine.get_all_trials(optuna_study_id)
+
+        assert [trial.optuna_trial_id] == [one._trial_id for one in seen]
 
 
 class TestPostgresAway(AwayContract):
@@ -278,6 +291,24 @@ def cut_at_commit(engine: Engine, proxy: Proxy, *, reached: bool, of: str = "") 
         event.remove(engine, "after_cursor_execute", executed)
         event.remove(engine, "commit", commits)
     assert [reached] == cuts
+
+
+@contextmanager
+def cut_at(engine: Engine, proxy: Proxy, part: str) -> Iterator[None]:
+    """Cut the line once just before the first statement that contains `part`."""
+    cuts: list[str] = []
+
+    def about_to_run(connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
+        if not cuts and part in " ".join(statement.split()):
+            cuts.append(part)
+            proxy.cut_for(BLINK_S)
+
+    event.listen(engine, "before_cursor_execute", about_to_run)
+    try:
+        yield
+    finally:
+        event.remove(engine, "before_cursor_execute", about_to_run)
+    assert [part] == cuts
 
 
 @contextmanager
