@@ -32,7 +32,8 @@ def percent(look: int, looks: int = LOOKS) -> int:
 class BudgetCallback(TrainerCallback):
     """Asks for an evaluation at each look and knows which looks a step completes."""
 
-    def __init__(self) -> None:
+    def __init__(self, stop_after: int = LOOKS) -> None:
+        self.stop_after = stop_after  #: the look that ends the training, for now
         self.due: dict[int, list[int]] = {}
         self.began: float | None = None  #: when the training began, by `time.perf_counter`
 
@@ -47,8 +48,12 @@ class BudgetCallback(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Ask for an evaluation where a look is due."""
-        if state.global_step in self.due:
+        looks = self.due.get(state.global_step)
+        if looks:
             control.should_evaluate = True
+            if looks[-1] >= self.stop_after:
+                control.should_save = control.should_save or self.stop_after < LOOKS
+                control.should_training_stop = True
 
     def looks_at(self, step: int) -> list[int]:
         """Return the looks that `step` completes; none for an evaluation that nobody planned."""

@@ -11,6 +11,7 @@ from ..studies.store import StudyStore
 from .paths import DEFAULT_OUTPUT, check_folder
 
 SCORES = ("best", "last")
+BACKENDS = ("optuna", "ray")
 MOST_JOBS = 1024
 MOST_TRIALS = 2**31 - 1  # what an INTEGER column holds on every database
 
@@ -63,6 +64,25 @@ def check_jobs(jobs: str | int) -> int | None:
     if not text.isdecimal() or not 1 <= int(text) <= MOST_JOBS:
         raise BadInput(f"jobs are a number of worker processes from 1 to {MOST_JOBS}, or auto, got {text!r}")
     return int(text)
+
+
+def check_backend(backend: str) -> str:
+    """Return who runs the trials."""
+    if backend not in BACKENDS:
+        raise BadInput(f"unknown backend {backend!r}", hint=did_you_mean(backend, BACKENDS))
+    return backend
+
+
+def check_cluster_share(cpus: float | None, gpus: float | None, most: int | None) -> None:
+    """Raise `BadInput` for a trial that takes nothing of a cluster, or less, and for less than one at a time."""
+    if cpus is not None and not 0 < cpus <= MOST_JOBS:
+        raise BadInput(f"a trial takes more than 0 and at most {MOST_JOBS} CPUs, got {cpus!r}")
+    if gpus is not None and not 0 <= gpus <= MOST_JOBS:
+        raise BadInput(f"a trial takes 0 to {MOST_JOBS} GPUs, or a share of one such as 0.25, got {gpus!r}")
+    if gpus is not None and gpus > 1 and gpus != int(gpus):
+        raise BadInput(f"a trial takes a share of one GPU or whole GPUs, got {gpus!r}")
+    if most is not None and most < 1:
+        raise BadInput(f"at least one trial runs at a time, got {most!r}", hint="leave --max-concurrent out")
 
 
 def check_score(score: str) -> str:

@@ -78,13 +78,13 @@ class Chooser:
 
     def exhausted(self) -> str | None:
         """Return how it is said that nothing is left to try; None while something is."""
-        if self.again():
+        if (self.sampler != "grid" and self.space.size() is None) or self.again():
             return None
         if self.sampler == "grid":
             tried = self.tried()
             untried = any(point.values not in tried for point in self.points())
             return None if untried else "every point of the grid was tried"
-        if self.space.size() is None or left(self.space, self.tried()) != 0:
+        if left(self.space, self.tried()) != 0:
             return None
         return f"all {self.space.size()} configurations of the space were tried"
 

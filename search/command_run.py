@@ -5,7 +5,8 @@ Each goes from options to a `Problem` (`stored_problem`); the road after that is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from ..studies.file_system import check_shared
 from ..studies.records import Model, Study, Trial
 from ..studies.store import StudyStore
 from .checks import (
+    check_backend,
+    check_cluster_share,
     check_fraction,
     check_jobs,
     check_places,
@@ -24,9 +27,9 @@ from .checks import (
     check_trials,
 )
 from .command_output import emit, next_commands, outcome_json, outcome_table, print_check
-from .crew import search, warm_up
 from .interrupts import raise_if_interrupted
 from .limits import Limits
+from .local_workers import search, warm_up
 from .options import RunOptions
 from .samplers import check_pruner, check_sampler
 from .stored_problem import chatter_away, problem_of, space_of, stored_problem, study_name, task_of
@@ -37,30 +40,45 @@ from .view import View, view_for
 def run_search(options: RunOptions, *, as_json: bool) -> None:
     """Search, retrain with the winner, and print how it ended."""
     space = checked(options)
-    many = many_workers(options)
     with view_for(quiet=options.quiet) as view:
         view.phase("preparing the data and the model")
-        if many:
-            warm_up()
-        from .retrain import retrain, winner  # with torch, which takes seconds: something is shown before that
+        with searching(options) as search_study:
+            from .retrain import retrain, winner  # with torch, which takes seconds: something is shown before that
 
-        run = open_run(options, space, view)
-        search(run, options.jobs) if many else run.search()
+            run = open_run(options, space, view)
+            search_study(run)
         best = winner(run)
         model = None if options.no_retrain else retrain(run, best)
         predictions = predict_test_file(options, model)
     show_outcome(run.store, run.study, best, model, predictions=predictions, as_json=as_json, quiet=options.quiet)
 
 
-def many_workers(options: RunOptions) -> bool:
-    """Return whether the search needs worker processes: for several jobs, and to kill a trial that is stuck.
+@contextmanager
+def searching(options: RunOptions) -> Iterator[Callable[[Any], None]]:
+    """Yield the function that searches a study: on a Ray cluster, in worker processes, or in this one.
 
-    Raises `BadInput` for several workers on a SQLite file that lies on a network.
+    Worker processes are for several jobs, and to kill a trial that is stuck. Raises `BadInput` for several workers on a
+    SQLite file that lies on a network, and where there is no such cluster.
     """
     several = check_jobs(options.jobs) != 1
-    if several:
+    if several or options.backend == "ray":
         check_shared(options.store)
-    return several or options.trial_timeout is not None
+    if options.backend == "ray":
+        from .ray_search import searching_on_ray
+
+        with searching_on_ray(
+            options.ray_address,
+            trials=options.trials,
+            cpus=options.cpus_per_trial or 1.0,
+            gpus=options.gpus_per_trial,
+            most=options.max_concurrent,
+        ) as search_study:
+            yield search_study
+    elif several or options.trial_timeout is not None:
+        warm_up()
+        yield lambda run: search(run, options.jobs)
+    else:
+        yield lambda run: run.search()
 
 
 def join_study(
@@ -133,6 +151,7 @@ def open_run(options: RunOptions, space: Space, view: View) -> Any:
         output_dir=options.output_dir,
         fork=options.fork,
         limits=limits_of(options),
+        backend=options.backend,
     )
     return StudyRun(
         problem=problem,
@@ -227,6 +246,24 @@ def limits_of(options: RunOptions) -> Limits:
     return Limits.checked(max_failures=options.max_failures, trial_timeout=options.trial_timeout, keep=options.keep)
 
 
+def check_cluster(options: RunOptions) -> None:
+    """Raise `BadInput` for options of one backend that are given to the other."""
+    check_backend(options.backend)
+    check_cluster_share(options.cpus_per_trial, options.gpus_per_trial, options.max_concurrent)
+    if options.backend == "ray":
+        if options.jobs != RunOptions().jobs:
+            raise BadInput("--jobs is for the optuna backend", hint="on Ray, --max-concurrent bounds the workers")
+        return
+    of_ray = {
+        "--cpus-per-trial": options.cpus_per_trial,
+        "--gpus-per-trial": options.gpus_per_trial,
+        "--max-concurrent": options.max_concurrent,
+    }
+    for flag, value in of_ray.items():
+        if value is not None:
+            raise BadInput(f"{flag} is for the Ray backend", hint="with --backend ray; or --jobs for processes here")
+
+
 def check_numbers(options: RunOptions) -> None:
     """Check what is a number or one of a few names."""
     check_trials(options.trials)
@@ -234,6 +271,7 @@ def check_numbers(options: RunOptions) -> None:
     check_seed(options.seed)
     check_timeout(options.timeout)
     check_jobs(options.jobs)
+    check_cluster(options)
     limits_of(options)
     check_score(options.score)
     check_sampler(options.sampler)

@@ -68,6 +68,7 @@ class Configuration:
     data: dict[str, Any] = field(default_factory=dict)  #: what the data set is prepared with
     fraction: float  #: the share of the training set
     seed: int
+    schedule: list[dict[str, Any]] = field(default_factory=list)  #: changes on the way, see `schedule.Change`
 
     @classmethod
     def resolve(
@@ -100,6 +101,13 @@ class Configuration:
             seed=seed,
             args={**self.args, "seed": seed},
         )
+
+    def values_at(self, share: float) -> dict[str, Any]:
+        """Return the fields of `TrainingArguments` as they are just before that share of the budget."""
+        values = dict(self.args)
+        for change in self.schedule:
+            values.update(change["values"] if change["share"] < share else {})
+        return values
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""

@@ -1,41 +1,36 @@
-"""Several workers on this machine: started together, shown together, buried and replaced when they die.
+"""Several workers of one search: started together, shown together, buried and replaced when they die.
 
-Each is a process (`worker_process`) that runs `loop` on the study by itself; the crew only looks after them. A Ctrl-C
-reaches them all: each gives its trial back.
+Each runs `loop` on the study by itself, in a process of this machine (`local_workers`) or of a Ray cluster
+(`ray_workers`); the crew only looks after them.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import psutil
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..spaces.errors import HpsearchError
-from ..studies.errors import LeaseLost, StoreAway, TrialFinished
-from ..studies.leases import LeaseWatch
-from ..studies.optuna_storage import optuna_storage
-from ..studies.outbox import Outbox
+from ..studies.errors import LeaseLost, StoreAway, StoreFailed, StudyNotFound, TrialFinished
+from ..studies.leases import LeaseWatch, lost_if
+from ..studies.outbox import Outbox, take_back
 from ..studies.records import Failure, Study, Trial, TrialState
 from ..studies.store import StudyStore
-from . import devices
-from .checks import check_jobs
+from ..studies.worker import is_alive, same_process
+from .devices import Share
 from .errors import SearchFailed
-from .interrupts import raise_if_interrupted
+from .interrupts import raise_if_interrupted, uninterrupted
 from .limits import Limits
+from .orders import Orders
 from .paths import StudyPaths
 from .study_watch import StudyWatch
 from .view import View
 
 if TYPE_CHECKING:
     from .study_run import StudyRun
-    from .worker_process import Orders
 
 LOOK_S = 0.25  #: seconds between two looks at the workers
 #: Seconds that a trial may take beyond its time, to end by itself at the next step.
@@ -44,101 +39,78 @@ GRACE_S = 10.0
 FAREWELL_S = 30.0
 #: Deaths in a row, for each worker, without a finished trial in between: then something kills every one of them.
 DEATHS = 5
-WORKERS = "hpsearch.search.worker_process"
 
 
-def worker_context() -> Any:
-    """Return how workers are started: from a server that imports what is slow once, where there is such a thing."""
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    if "forkserver" in methods:
-        context.set_forkserver_preload([WORKERS])
-    return context
+class Member(Protocol):
+    """One worker of a crew."""
+
+    orders: Any
+    name: str | None  #: as the store knows it, once it has begun
+    words: tuple[str, str | None, int] | None  #: what it said when it failed
+
+    @property
+    def cause_of_death(self) -> str:
+        """How it was killed, in a few words."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+
+    @property
+    def died(self) -> bool:
+        """Whether it was killed: it ended with neither success nor a word."""
+
+    def listen(self) -> None:
+        """Hear what it has to say."""
+
+    def end(self) -> None:
+        """Tell it to end."""
+
+    def bury(self, seconds: float) -> None:
+        """Wait so long for its end, then kill it with all that it started."""
 
 
-def warm_up() -> None:
-    """Begin to import what workers need, in a process beside this one, while this one prepares the study."""
-    with suppress(ImportError, ValueError):  # no fork server on this platform: each worker imports by itself
-        from multiprocessing import forkserver
-
-        worker_context()
-        forkserver.ensure_running()
+Start = Callable[[Orders], Member]
 
 
-def search(run: StudyRun, jobs: str, places: Mapping[str, str] | None = None) -> None:
-    """Search a study with `jobs` workers on this machine, a number or `auto`; see `Crew.run` for what it raises.
-
-    `places` is as in `stored_problem`.
-    """
-    from .worker_process import Orders
-
-    found = devices.gpus()
-    count = check_jobs(jobs)
-    if count is None:
-        count, why = devices.suitable_jobs(
-            parameters=run.problem.trainer.model.num_parameters(),
-            cores=devices.cores(),
-            gpus=found,
-            memory=psutil.virtual_memory().available,
-        )
-        run.view.say(why)
-    orders = [
+def orders_of(run: StudyRun, shares: Sequence[Share], places: Mapping[str, str], alone_on_gpu: bool) -> list[Orders]:
+    """Return what each worker of a run is told, one for each share of the machine."""
+    return [
         Orders(
             store_url=run.store.url,
             study_name=run.study.name,
             folder=run.study.folder,
             share=share,
-            alone_on_gpu=count <= len(found),
+            alone_on_gpu=alone_on_gpu,
             timeout=run.timeout,
             verbose=run.verbose,
-            places=dict(places or {}),
+            places=dict(places),
         )
-        for share in devices.shares(count, devices.cores(), found)
+        for share in shares
     ]
-    trial_timeout = Limits.of(run.study).trial_timeout
-    with run.quietly():
-        run.enter_in_optuna(optuna_storage(run.store.url))
-        Crew(store=run.store, study=run.study, view=run.view, orders=orders, trial_timeout=trial_timeout).run()
 
 
-@dataclass(kw_only=True)
-class Member:
-    """One worker of a crew."""
-
-    orders: Orders
-    process: Any
-    news: Connection
-    words: tuple[str, str | None, int] | None = None  #: what it said when it failed
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the process has ended."""
-        return self.process.exitcode is not None
-
-    @property
-    def died(self) -> bool:
-        """Whether it was killed: it ended with neither success nor a word."""
-        return self.is_over and self.process.exitcode != 0 and self.words is None
-
-    def listen(self) -> None:
-        """Hear what it has to say."""
-        with suppress(EOFError, OSError):
-            if self.words is None and self.news.poll():
-                self.words = self.news.recv()
-
-    def runs(self, trial: Trial) -> bool:
-        """Whether this process holds the trial."""
-        return (trial.worker or "").split(":")[1:2] == [str(self.process.pid)]
+def crew_of(run: StudyRun, orders: Sequence[Orders], start: Start) -> Crew:
+    """Return the workers of a run, not started yet."""
+    return Crew(
+        store=run.store,
+        study=run.study,
+        view=run.view,
+        orders=orders,
+        start=start,
+        trial_timeout=Limits.of(run.study).trial_timeout,
+    )
 
 
 @dataclass(kw_only=True)
 class Crew:
-    """The workers of one search on this machine."""
+    """The workers of one search."""
 
     store: StudyStore
     study: Study
     view: View
     orders: Sequence[Orders]
+    start: Start
     trial_timeout: float | None = None
     clock: Callable[[], float] = time.monotonic
     members: list[Member] = field(default_factory=list)
@@ -166,6 +138,7 @@ class Crew:
             member.listen()
             if member.is_over and member.words is not None:
                 raise told(*member.words)
+        self.dismiss_late()
         try:
             self.replace_the_dead()
             if self.trial_timeout is not None:
@@ -174,16 +147,12 @@ class Crew:
         except StoreAway as error:
             self.view.say(f"{error}; the workers wait for it")
 
-    def start(self, orders: Orders) -> Member:
-        """Start a worker."""
-        from .worker_process import work
-
-        context = worker_context()
-        here, there = context.Pipe(duplex=False)
-        process = context.Process(target=work, args=(orders, there), daemon=False)
-        process.start()
-        there.close()
-        return Member(orders=orders, process=process, news=here)
+    def dismiss_late(self) -> None:
+        """Do not wait for workers that have not even begun when another one has found nothing left to do."""
+        if any(member.is_over and not member.died for member in self.members):
+            for member in self.members:
+                if member.name is None and not member.is_over:
+                    member.end()
 
     def replace_the_dead(self) -> None:
         """Put back the trials of workers that were killed, and start others in their places."""
@@ -196,19 +165,30 @@ class Crew:
         self.done = done
         if self.deaths > DEATHS * len(self.members):
             raise SearchFailed(
-                f"{self.deaths} workers were killed and no trial was finished (the last with {_exit(dead[-1])})",
-                hint="is there too little memory? fewer --jobs need less",
+                f"{self.deaths} workers were killed and no trial was finished ({dead[-1].cause_of_death})",
+                hint="is there too little memory? fewer workers need less",
             )
-        Outbox(StudyPaths(Path(self.study.folder)).outbox).replay(self.store)
-        self.store.recover(self.study.study_id, LeaseWatch().is_lost)
+        names = {member.name for member in dead}
+        is_lost = lost_if(lambda worker: False if worker in names else is_alive(worker), LeaseWatch().is_over)
+        take_back(self.store, self.study.study_id, self.outbox, is_lost)
         self.members = [self.start(member.orders) if member in dead else member for member in self.members]
+
+    @property
+    def outbox(self) -> Outbox:
+        """Where results wait for the store."""
+        return Outbox(StudyPaths(Path(self.study.folder)).outbox)
+
+    def holder(self, trial: Trial) -> Member | None:
+        """Return the member that runs a trial, if one does."""
+        holds = (member for member in self.members if same_process(member.name, trial.worker))
+        return next(holds, None)
 
     def end_overdue(self, trial_timeout: float) -> None:
         """Kill workers that are stuck in a trial, with all processes they started; the trial has failed."""
         now = self.clock()
         for trial in self.store.running(self.study.study_id):
             since = self.first_seen.setdefault((trial.number, trial.attempt), now)
-            member = next((member for member in self.members if member.runs(trial)), None)
+            member = self.holder(trial)
             if member is None or now - since < trial_timeout + GRACE_S:
                 continue
             with suppress(LeaseLost, TrialFinished):
@@ -220,24 +200,28 @@ class Crew:
                     worker=trial.worker,
                     seconds={"train": now - since},
                 )
-            kill_tree(member.process.pid)
-            member.process.join()
+            member.bury(0.0)
 
     @contextmanager
     def ending(self) -> Iterator[None]:
-        """Let no worker outlive the crew: each is told to end, gives its trial back, and is killed if it does not."""
+        """Let no worker outlive the crew: each is told to end, is killed if it does not, and its trial goes back."""
         try:
             yield
         finally:
             running = [member for member in self.members if not member.is_over]
             for member in running:
-                member.process.terminate()
+                member.end()
             deadline = self.clock() + FAREWELL_S
             for member in running:
-                member.process.join(max(0.0, deadline - self.clock()))
-                if not member.is_over:
-                    kill_tree(member.process.pid)
-                    member.process.join()
+                member.bury(max(0.0, deadline - self.clock()))
+            with uninterrupted(), suppress(StoreFailed, StudyNotFound):
+                self.give_back()
+
+    def give_back(self) -> None:
+        """Put back the trials of members that could not do it themselves any more."""
+        for trial in self.store.running(self.study.study_id):
+            if self.holder(trial) is not None:
+                self.store.release(trial.trial_id, worker=trial.worker)
 
 
 def told(sentence: str, hint: str | None, exit_code: int) -> HpsearchError:
@@ -245,17 +229,3 @@ def told(sentence: str, hint: str | None, exit_code: int) -> HpsearchError:
     error = SearchFailed(sentence, hint=hint)
     error.exit_code = exit_code
     return error
-
-
-def kill_tree(pid: int) -> None:
-    """Kill a process and all that it started."""
-    with suppress(psutil.NoSuchProcess):
-        top = psutil.Process(pid)
-        for process in [*top.children(recursive=True), top]:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-
-
-def _exit(member: Member) -> str:
-    code = member.process.exitcode
-    return f"signal {-code}" if code < 0 else f"exit code {code}"

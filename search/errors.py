@@ -49,6 +49,13 @@ class StopSearch(BaseException):
         self.cause = cause
 
 
+class TrialPaused(BaseException):
+    """The trial has reached a rung and waits there; it goes on when the others are as far.
+
+    Not an `Exception`, as `StopSearch`: it has not ended.
+    """
+
+
 class TrialTaken(BaseException):
     """The trial is not this worker's any more: it was taken for dead, or the study was deleted.
 

@@ -11,7 +11,7 @@ from typing import Self
 
 from ..studies.errors import StoreFailed, StudyNotFound
 from ..studies.leases import LEASE_S, RENEW_S, LeaseWatch
-from ..studies.outbox import Outbox
+from ..studies.outbox import Outbox, take_back
 from ..studies.patience import Patience
 from ..studies.records import Trial
 from ..studies.store import StudyStore
@@ -70,5 +70,4 @@ class Heartbeat:
             held = self.store.renew(trial.trial_id, trial.worker, self.lease_s, self.progress)
             if not held and trial is self.trial:
                 self.lost.set()
-        self.outbox.replay(self.store)
-        self.store.recover(self.study_id, self.watch.is_lost)
+        take_back(self.store, self.study_id, self.outbox, self.watch.is_lost)

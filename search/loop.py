@@ -22,7 +22,7 @@ from ..studies.clock import utc_now, utc_text
 from ..studies.errors import StoreFailed, StudyNotFound
 from ..studies.leases import LEASE_S, RENEW_S
 from ..studies.optuna_study import reconcile
-from ..studies.outbox import Outbox
+from ..studies.outbox import Outbox, take_back
 from ..studies.records import Study, Trial, TrialState
 from ..studies.store import StudyStore
 from ..studies.worker import worker_name
@@ -31,12 +31,13 @@ from .checkpoints import CheckpointKeeper
 from .chooser import Chooser
 from .configuration import Configuration
 from .devices import device_name
-from .errors import SearchFailed, StopSearch, TrialTaken, TrialTimedOut
+from .errors import SearchFailed, StopSearch, TrialPaused, TrialTaken, TrialTimedOut
 from .heartbeat import Heartbeat
 from .interrupts import raise_if_interrupted, uninterrupted
 from .limits import Limits
 from .memory import MemoryLimits, ran_out_of_memory
 from .paths import StudyPaths
+from .population import BEGINNING, PBT, Population, Segment
 from .proposals import SpaceExhausted
 from .splits import Splits, SplitSource, at_fraction
 from .study_watch import StudyWatch
@@ -90,6 +91,7 @@ class SearchLoop:
             self.give_back()  # what an earlier search of this very process left, when its store was away
             self.take_back(heart)
             watch = StudyWatch(store=self.store, study=self.study, view=self.view)
+            watch.look()
             began = utc_text(utc_now())
             while deadline is None or self.clock() < deadline:
                 raise_if_interrupted()
@@ -99,7 +101,14 @@ class SearchLoop:
             else:
                 self.view.say(f"the time of {self.timeout:g} s is over: no further trial starts")
             self.take_back(heart)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Remove what nobody needs any more: checkpoints, and weights at rungs when every trial has ended."""
         self.keeper.tidy()
+        summary = self.store.summary(self.study.study_id)
+        if self.population is not None and summary.complete + summary.pruned >= self.study.trials:
+            self.population.drop_rungs()
 
     @contextlib.contextmanager
     def giving_back(self) -> Iterator[None]:
@@ -124,34 +133,33 @@ class SearchLoop:
 
     def take_back(self, heart: Heartbeat) -> None:
         """Send what dead workers left unsent, take their trials back, and tell Optuna what they could not."""
-        self.outbox.replay(self.store)
-        self.store.recover(self.study.study_id, heart.watch.is_lost)
+        take_back(self.store, self.study.study_id, self.outbox, heart.watch.is_lost)
         reconcile(self.storage, self.store, self.study.study_id)
 
     def step(self, heart: Heartbeat, watch: StudyWatch) -> bool:
-        """Run one trial, or wait a little while others have all that is left; return whether there may be more."""
+        """Run one trial, or wait a little while others have all that is left; return whether there may be more.
+
+        Trials of others may fail, or be lost, and be replaced. Whether there are any is known from before the claim:
+        one that is put back after a claim in vain must not be missed.
+        """
+        others_run = bool(watch.running)
         nothing_left = self.chooser.exhausted()
-        trial = None if nothing_left else self.claim()
+        trial = self.claim(new=nothing_left is None)
         if trial is not None:
             watch.look()
             self.run_trial(trial, heart)
             watch.look()
             return True
-        waiting = self.others_run()
-        watch.look()
-        if nothing_left and not waiting:
+        if nothing_left and not others_run:
             self.view.say(nothing_left)
-        if waiting:
+        if others_run:
             time.sleep(random.uniform(0.5, 1.0) * IDLE_S)
-        return waiting
+            watch.look()
+        return others_run
 
-    def claim(self) -> Trial | None:
-        """Take a slot of the study, if one is left."""
-        return self.store.claim(self.study.study_id, worker=worker_name(), lease_s=self.lease_s)
-
-    def others_run(self) -> bool:
-        """Return whether trials are running: they may fail, or be lost, and be replaced."""
-        return bool(self.store.running(self.study.study_id))
+    def claim(self, *, new: bool) -> Trial | None:
+        """Take a trial that waits, or a new one if there is something left to try and a slot for it."""
+        return self.store.claim(self.study.study_id, worker=worker_name(), lease_s=self.lease_s, new=new)
 
     def run_trial(self, trial: Trial, heart: Heartbeat) -> None:
         """Run one trial to its end, whatever that is."""
@@ -165,6 +173,8 @@ class SearchLoop:
             raise stop.cause from stop.__cause__
         except SpaceExhausted:
             self.store.withdraw(trial.trial_id, worker=trial.worker)
+        except TrialPaused:
+            pass  # it waits for the others at its rung
         except TrialTaken:
             self.paths.drop_attempt(trial.number, trial.attempt)
             self.view.say(f"trial {trial.number} was given to another worker: this one was silent for too long")
@@ -217,8 +227,23 @@ class SearchLoop:
             score_from=self.plan.score_from,
             resolve=self.resolve,
             splits=self.splits,
+            segment=self.segment(trial),
+            population=self.population,
             callbacks=[TrialCallback(trial, self.view, heart, self.limits.trial_timeout)],
         )
+
+    @property
+    def population(self) -> Population | None:
+        """Whom trials wait for at their rungs, where they do."""
+        if self.plan.pruner != PBT:
+            return None
+        return Population(space=self.plan.space, seed=self.plan.seed, direction=self.study.direction, paths=self.paths)
+
+    def segment(self, trial: Trial) -> Segment:
+        """Return what of a trial is trained next: all of it, where it waits for nobody."""
+        if self.population is None:
+            return BEGINNING
+        return self.population.segment(trial, self.store.trials(self.study.study_id))
 
     def resolve(self, params: Mapping[str, Any]) -> Configuration:
         """Return the resolved configuration of a trial on this worker's device."""

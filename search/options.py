@@ -53,10 +53,17 @@ class RunOptions:
     score: str = opt("best", "evaluation that gives a trial its score: best or last")
     subset: float = opt(0.1, "share of the training data that trials see")
     sampler: str = opt("tpe", "who proposes: tpe, random, grid, gp, qmc")
-    pruner: str = opt("none", "who ends hopeless trials: none, median, asha, hyperband")
+    pruner: str = opt("none", "what happens to hopeless trials: none, median, asha, hyperband, pbt")
     precision: str = opt("auto", "auto, fp32, bf16 or fp16; auto is bf16 where the hardware has it")
     seed: int = opt(42, "seed of the splits, the subsets, the trials and the sampler")
+    backend: str = opt("optuna", "who runs the trials: optuna (processes) or ray (a Ray cluster)")
     jobs: str = opt("1", "worker processes on this machine: a number, or auto", metavar="N|auto")
+    ray_address: str | None = opt(
+        None, "Ray cluster to join, or auto [default: one of this machine]", env="RAY_ADDRESS", metavar="HOST:PORT"
+    )
+    cpus_per_trial: float | None = opt(None, "CPUs of the cluster that a trial takes [default: 1]")
+    gpus_per_trial: float | None = opt(None, "GPUs that a trial takes, 0.25 for a share [default: 1 if there are any]")
+    max_concurrent: int | None = opt(None, "trials at a time on the cluster [default: as many as have room]")
     timeout: float | None = opt(None, "seconds after which no further trial starts", metavar="S")
     trial_timeout: float | None = opt(None, "seconds a trial may take; then it has failed", metavar="S")
     keep: int = opt(1, "checkpoints to keep, the best ones")

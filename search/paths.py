@@ -15,7 +15,7 @@ from .failures import ends_search
 
 @dataclass(frozen=True)
 class StudyPaths:
-    """The folder of one study: `log.txt`, `trials/N/`, `models/`, `outbox/`."""
+    """The folder of one study: `log.txt`, `trials/N/`, `rungs/R/N/`, `models/`, `outbox/`."""
 
     folder: Path
 
@@ -28,6 +28,15 @@ class StudyPaths:
     def outbox(self) -> Path:
         """Where results wait that the store has not confirmed yet."""
         return self.folder / "outbox"
+
+    @property
+    def rungs(self) -> Path:
+        """Where trials of a population keep the weights that others may go on from."""
+        return self.folder / "rungs"
+
+    def rung(self, rung: int, number: int) -> Path:
+        """The weights of trial `number` at a rung."""
+        return self.rungs / str(rung) / str(number)
 
     def trial(self, number: int, attempt: int = 1) -> Path:
         """The folder of an attempt of trial `number`: its own, for a worker taken for dead may still write to its."""
@@ -44,8 +53,8 @@ class StudyPaths:
 
     def checkpoint(self, number: int) -> Path | None:
         """The checkpoint trial `number` kept, if any."""
-        found = [path for folder in self._attempts(number) for path in folder.glob(f"{KEPT}/checkpoint-*")]
-        return max(found, key=lambda path: (path.parent.parent.name, int(path.name.rpartition("-")[2])), default=None)
+        found = [path for path in map(kept_checkpoint, self._attempts(number)) if path]
+        return max(found, key=lambda path: path.parent.parent.name, default=None)
 
     def checkpoint_bytes(self) -> int:
         """The size of all checkpoints together; they may be written and removed meanwhile."""
@@ -75,6 +84,12 @@ DEFAULT_OUTPUT = Path("hpsearch-output")
 ANOTHER_FOLDER = "give another folder with --output-dir"
 #: Name of the folder inside a trial's folder that its checkpoints go to, see `StudyPaths.checkpoint`.
 KEPT = "kept"
+
+
+def kept_checkpoint(attempt: Path) -> Path | None:
+    """Return the checkpoint in the folder of one attempt of a trial: that of the last step, if any."""
+    steps = {int(path.name.rpartition("-")[2]): path for path in attempt.glob(f"{KEPT}/checkpoint-*")}
+    return steps[max(steps)] if steps else None
 
 
 def check_folder(path: Path) -> Path:

@@ -13,6 +13,7 @@ from typing import Any
 
 from .configuration import plain
 from .loop import Plan
+from .population import PBT, check_changeable
 from .prepared import check_subset
 from .splits import Splits, SplitSource, labels_of
 
@@ -61,6 +62,12 @@ def common_identity(trainer: Any, plan: Plan, objective: str, direction: str) ->
         "args": {name: value for name, value in plain(trainer.args).items() if name not in plan.space.names},
         "versions": {name: ".".join(version(name).split(".")[:2]) for name in VERSIONED},
     }
+
+
+def check_plan(plan: Plan) -> None:
+    """Raise `BadInput` for a plan whose parts do not go together."""
+    if plan.pruner == PBT:
+        check_changeable(plan.space)
 
 
 def check_subset_of(dataset: Any, plan: Plan, *, batch: int) -> None:

@@ -19,6 +19,7 @@ LIBRARIES = (
     "torch",
     "alembic",
     "huggingface_hub",
+    "ray",
 )
 
 

@@ -20,7 +20,7 @@ from .paths import put_in_place, writable_folder
 from .study_run import StudyRun
 from .talk import as_typed
 from .trial_run import finite_score
-from .trial_trainer import accelerate_state_kept, fresh_callbacks, rebuild, twin_of
+from .trial_trainer import accelerate_state_kept, fresh_callbacks, rebuild, scheduled, twin_of
 
 #: The file in a model folder that says where the model comes from.
 CARD = "hpsearch.json"
@@ -108,7 +108,7 @@ def full_twin(run: StudyRun, configuration: Configuration, train: Any, held_out:
         disable_tqdm=True,
         push_to_hub=False,
     )
-    callbacks = [*fresh_callbacks(twin), ShareCallback(run.view)]
+    callbacks = [*fresh_callbacks(twin), *scheduled(configuration), ShareCallback(run.view)]
     rebuild(twin, args, train=train, evaluation=held_out, callbacks=callbacks, model=configuration.model)
     return twin
 

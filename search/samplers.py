@@ -26,7 +26,8 @@ GRID_POINTS = 4
 
 #: Not CMA-ES: Optuna keeps its state as a pickle in the database, and nothing is unpickled from a store.
 SAMPLERS = ("tpe", "random", "grid", "gp", "qmc")
-PRUNERS = ("none", "median", "asha", "hyperband")
+#: What `pbt` does is not a pruner's work: see `population`.
+PRUNERS = ("none", "median", "asha", "hyperband", "pbt")
 
 
 def check_sampler(name: str) -> str:
@@ -75,6 +76,7 @@ def make_pruner(name: str) -> optuna.pruners.BasePruner:
     first = percent(1, LOOKS)
     makers: dict[str, Callable[[], Any]] = {
         "none": pruners.NopPruner,
+        "pbt": pruners.NopPruner,
         "median": lambda: pruners.MedianPruner(n_startup_trials=STARTUP - 1, n_warmup_steps=first),
         "asha": lambda: pruners.SuccessiveHalvingPruner(min_resource=first, reduction_factor=2),
         "hyperband": lambda: pruners.HyperbandPruner(min_resource=first, max_resource=100, reduction_factor=2),

@@ -22,6 +22,7 @@ from .checks import (
 from .limits import Limits
 from .loop import Plan
 from .options import DEFAULT_STORE
+from .population import PBT
 from .probe import check_objective_is_returned
 from .problem import Problem
 from .retrain import retrain, winner
@@ -117,7 +118,7 @@ def search_trainer(
         space=_space(space),
         fraction=check_fraction(subset),
         seed=check_seed(trainer_seed(trainer) if seed is None else seed),
-        score_from=check_score(score),
+        score_from="last" if pruner == PBT else check_score(score),
         sampler=check_sampler(sampler),
         pruner=check_pruner(pruner),
     )

@@ -138,7 +138,7 @@ def problem_of(
                 space=space,
                 fraction=options.subset,
                 seed=options.seed,
-                score_from=options.score,
+                score_from=score_of(options),
                 sampler=options.sampler,
                 pruner=options.pruner,
             ),
@@ -149,6 +149,11 @@ def problem_of(
         )
     notes = {"raw": raw.fingerprint, "options": kept_options(options)}
     return dataclasses.replace(problem, notes={**problem.notes, **notes})
+
+
+def score_of(options: RunOptions) -> str:
+    """Return which evaluation gives a trial its score; the weights of a population's trials are those at the end."""
+    return "last" if options.pruner == "pbt" else options.score
 
 
 def load(options: RunOptions, task: Task) -> Any:

@@ -104,6 +104,7 @@ def open_study(
     output_dir: Path | None,
     fork: str | None = None,
     limits: Limits = NO_LIMITS,
+    backend: str = "optuna",
 ) -> Study:
     """Return the study `name` of `problem`, made if it is not there.
 
@@ -122,6 +123,7 @@ def open_study(
         output_dir=output_dir,
         forked_from=name if fork else None,
         limits=limits,
+        backend=backend,
     )
 
 
@@ -134,6 +136,7 @@ def _open_or_make(
     output_dir: Path | None,
     forked_from: str | None,
     limits: Limits,
+    backend: str,
 ) -> Study:
     check_study_name(name)
     study = _find(store, name)
@@ -145,7 +148,7 @@ def _open_or_make(
             spec={"identity": problem.identity, "notes": problem.notes},
             task=problem.task_name,
             model=problem.model_name,
-            backend="optuna",
+            backend=backend,
             objective=problem.objective,
             direction=problem.direction,
             trials=trials,
@@ -157,7 +160,9 @@ def _open_or_make(
     ensure_same_problem(study, problem.identity)
     parent = Path(study.folder).parent if output_dir is None else output_dir
     folder = writable_folder(parent) / Path(study.folder).name
-    return store.update_study(study.study_id, trials=trials, folder=str(folder), limits=limits.to_dict())
+    return store.update_study(
+        study.study_id, trials=trials, folder=str(folder), limits=limits.to_dict(), backend=backend
+    )
 
 
 def _find(store: StudyStore, name: str) -> Study | None:

@@ -17,7 +17,7 @@ from .metrics import compute_metrics
 from .models import ModelInit, ModelSource, load_tokenizer, model_fingerprint
 from .precision import precision_arguments, resolve_precision
 from .prepared import Prepared, check_length, prepare
-from .problem import Problem, check_subset_of, common_identity, rows_of
+from .problem import Problem, check_plan, check_subset_of, common_identity, rows_of
 from .raw import RawData
 from .splits import Splits
 from .tasks import Task, check_objective
@@ -84,6 +84,7 @@ def task_problem(
     tokenizer = load_tokenizer(model, texts_of(raw))
     model_init = ModelInit(source=model, task=task, tokenizer=tokenizer)
     binding.check(plan.space, model=model_init.keys(), data=DATA_NAMES)
+    check_plan(plan)
     check_lengths(plan.space, tokenizer, pair=len(task.text_columns) == 2)
     precision, why = resolve_precision(precision)
     source = PreparedSource(raw, tokenizer, seed=plan.seed, cache=cache)

@@ -10,7 +10,7 @@ from ..spaces import binding
 from ..spaces.errors import BadInput
 from .fingerprints import dataset_fingerprint, model_config_fingerprint
 from .loop import Plan
-from .problem import Problem, check_subset_of, common_identity, rows_of
+from .problem import Problem, check_plan, check_subset_of, common_identity, rows_of
 from .splits import GivenSplits
 from .trial_trainer import accepted_sections
 
@@ -23,6 +23,7 @@ def trainer_problem(trainer: Any, plan: Plan, *, objective: str, direction: str)
     check_trainer(trainer)
     model_names = None if accepted_sections(trainer.model_init) else ()
     binding.check(plan.space, model=model_names, data=(), arguments=type(trainer.args))
+    check_plan(plan)
     check_schedule(trainer.args, plan.fraction)
     check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
     source = GivenSplits(trainer)

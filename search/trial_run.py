@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import optuna
 from transformers import TrainerCallback
@@ -22,9 +22,10 @@ from ..studies.records import Failure, Trial, TrialState
 from ..studies.store import StudyStore
 from .budget import LOOKS, BudgetCallback, percent
 from .configuration import Configuration
-from .errors import NonFiniteScore, NoObjective, TrialTaken
+from .errors import NonFiniteScore, NoObjective, TrialPaused, TrialTaken
 from .failures import classify, describe
-from .paths import KEPT
+from .paths import kept_checkpoint
+from .population import BEGINNING, Population, Segment
 from .splits import Splits
 
 
@@ -40,6 +41,11 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Return the point of the learning curve that the store keeps."""
         return {"budget": self.share, "score": self.score, "metrics": self.metrics}
+
+    @classmethod
+    def from_dict(cls, point: Mapping[str, Any]) -> Evaluation:
+        """Rebuild what `to_dict` gave."""
+        return cls(point["budget"], point["score"], dict(point["metrics"]))
 
 
 @dataclass(kw_only=True)
@@ -57,21 +63,28 @@ class TrialRun:
     resolve: Callable[[Mapping[str, Any]], Configuration]
     splits: Callable[[Configuration], Splits]
     callbacks: list[TrainerCallback] = field(default_factory=list)
+    segment: Segment = BEGINNING
+    population: Population | None = None  #: whom the trial waits for at each rung, if for anybody
     clock: Callable[[], float] = time.perf_counter
-    budget: BudgetCallback = field(default_factory=BudgetCallback)
-    evaluations: list[Evaluation] = field(default_factory=list)
+    budget: BudgetCallback = field(init=False)
+    evaluations: list[Evaluation] = field(init=False)
+    configuration: Configuration | None = None
     began: float = field(init=False)
     collapsed: bool = False  #: as of the latest predictions
     ended: Trial | None = None  #: the finished row
 
     def __post_init__(self) -> None:
-        """Start the trial's clock."""
+        """Start the trial's clock, and take up what it did before the rung it waited at."""
         self.began = self.clock()
+        self.budget = BudgetCallback(LOOKS if self.population is None else self.segment.rung + 1)
+        done = self.segment.rung / LOOKS
+        self.evaluations = [Evaluation.from_dict(point) for point in self.trial.curve if point["budget"] <= done]
 
     def start(self, params: Mapping[str, Any]) -> Configuration:
         """Resolve what was sampled and write it down before anything is built from it."""
         self.record(params=dict(params), baseline=self.trial.number == 0, device=self.device)
-        configuration = self.resolve(params)
+        configuration = self.segment.configuration or self.resolve(params)
+        self.configuration = configuration
         self.record(config=configuration.to_dict(), fraction=configuration.fraction, seed=configuration.seed)
         return configuration
 
@@ -109,7 +122,12 @@ class TrialRun:
         return pick(self.evaluations, key=lambda one: one.score)
 
     def complete(self) -> float:
-        """Write down that the training came to its end; return the trial's value. Raises `NoObjective` without one."""
+        """Write down that the training came to its end; return the trial's value.
+
+        Raises `NoObjective` without one, and `TrialPaused` where the end was that of a segment.
+        """
+        if self.population is not None and self.evaluations and self.evaluations[-1].share < 1:
+            self.pause(self.population)
         scored = self.scored
         if scored is None:
             raise NoObjective("the training ended without an evaluation")
@@ -118,6 +136,16 @@ class TrialRun:
         else:
             self._finish(TrialState.COMPLETE)
         return scored.score
+
+    def pause(self, population: Population) -> NoReturn:
+        """Let the trial wait at the rung it has reached, with its weights; raises `TrialPaused`."""
+        rung, weights = round(self.evaluations[-1].share * LOOKS), kept_checkpoint(self.folder)
+        if weights is None or self.configuration is None:
+            raise NoObjective("the training stopped at a rung and kept no weights")
+        population.keep(weights, self.trial, rung, self.configuration)
+        with still_ours():
+            self.store.pause(self.trial.trial_id, rung=rung, worker=self.trial.worker, seconds=self.seconds())
+        raise TrialPaused
 
     def ended_by(self, error: Exception) -> None:
         """Write down that `error` ended the trial: a pruner's decision or a failure."""
@@ -139,16 +167,19 @@ class TrialRun:
             self.ended = self.outbox.send(self.store, self.trial, state, failure, values)
 
     def checkpoint(self) -> str | None:
-        """Return the newest checkpoint this trial kept, if any."""
-        found = sorted(self.folder.glob(f"{KEPT}/checkpoint-*"), key=lambda path: path.stat().st_mtime)
-        return str(found[-1]) if found else None
+        """Return the checkpoint this attempt kept, if any."""
+        found = kept_checkpoint(self.folder)
+        return None if found is None else str(found)
 
     def seconds(self) -> dict[str, float]:
-        """Return where the trial's time went: setting up, training, evaluating."""
+        """Return where the trial's time went: setting up, training, evaluating; that of all segments together."""
         total = self.clock() - self.began
-        evaluate = sum({id(one.metrics): one.metrics.get("eval_runtime", 0.0) for one in self.evaluations}.values())
+        new = [one for one in self.evaluations if one.share > self.segment.rung / LOOKS]
+        evaluate = sum({id(one.metrics): one.metrics.get("eval_runtime", 0.0) for one in new}.values())
         setup = self.budget.began - self.began if self.budget.began else total
-        return {"setup": setup, "train": max(0.0, total - setup - evaluate), "evaluate": evaluate}
+        spent = {"setup": setup, "train": max(0.0, total - setup - evaluate), "evaluate": evaluate}
+        before = self.trial.seconds if self.segment.rung else {}
+        return {kind: seconds + before.get(kind, 0.0) for kind, seconds in spent.items()}
 
 
 @contextmanager

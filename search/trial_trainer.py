@@ -35,6 +35,7 @@ from .collapse import watching
 from .configuration import Configuration
 from .errors import StopSearch, TrialEnded
 from .failures import ends_search
+from .schedule import Change, ScheduleCallback
 
 if TYPE_CHECKING:
     from .trial_run import TrialRun
@@ -83,7 +84,8 @@ class TrialMixin:
         try:
             params = self.hp_space(trial)  # type: ignore[attr-defined]
             rebuild_for_trial(self, run.start(params))
-            output = parent.train(None, trial, ignore_keys_for_eval)
+            checkpoint = run.segment.checkpoint
+            output = parent.train(None if checkpoint is None else str(checkpoint), trial, ignore_keys_for_eval)
             self.objective = run.complete()
         except Exception as error:
             if ends_search(error) is not None:
@@ -150,11 +152,17 @@ def rebuild_for_trial(twin: Any, configuration: Configuration) -> None:
         configuration.arguments(twin.hpsearch_original.args, **trial_arguments(run)),
         train=splits.train,
         evaluation=splits.selection,
-        callbacks=[*fresh_callbacks(twin), run.budget, *run.callbacks],
+        callbacks=[*fresh_callbacks(twin), run.budget, *scheduled(configuration), *run.callbacks],
         model=configuration.model,
     )
     twin.compute_metrics = watching(twin.compute_metrics, run.predicted)
     vars(twin).update(search, objective=None)
+
+
+def scheduled(configuration: Configuration) -> list[TrainerCallback]:
+    """Return what applies the changes on a configuration's way, if it has any."""
+    changes = [Change.from_dict(change) for change in configuration.schedule]
+    return [ScheduleCallback(changes)] if changes else []
 
 
 def trial_arguments(run: TrialRun) -> dict[str, Any]:
@@ -162,6 +170,8 @@ def trial_arguments(run: TrialRun) -> dict[str, Any]:
     keep_best = {"save_strategy": "best", "save_total_limit": 1}
     # `steps` with a step never reached saves once, at the end.
     keep_last = {"save_strategy": "steps", "save_steps": 10**12}
+    # At a rung the weights are kept with all that it takes to go on from them; `BudgetCallback` says when.
+    keep_all = {"save_strategy": "no", "save_only_model": False}
     return {
         "output_dir": str(run.folder),
         "eval_strategy": "steps",
@@ -178,6 +188,7 @@ def trial_arguments(run: TrialRun) -> dict[str, Any]:
         "disable_tqdm": True,
         "push_to_hub": False,
         **(keep_best if run.score_from == "best" else keep_last),
+        **(keep_all if run.budget.stop_after < LOOKS else {}),
     }
 
 

@@ -1,6 +1,6 @@
-"""A worker in a process of its own, started by a `crew`: it opens the study by name and runs `loop` on it.
+"""A worker in a process of its own, one of a `crew`: it opens the study by name and runs `loop` on it.
 
-The fork server imports this module, and with it all that is slow to import, once for all workers of a crew.
+The fork server of `local_workers` imports this module, and with it all that is slow to import, once for all workers.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -22,59 +20,65 @@ from ..spaces.errors import HpsearchError
 from ..studies.store import StudyStore
 from . import study_run, task_problem  # noqa: F401 - imported here so that every worker has them already
 from .complaint import in_our_words
-from .devices import VISIBLE, GpuLease, Share, gpus, take_gpu
+from .devices import VISIBLE, GpuLease, gpus, take_gpu
 from .errors import Interrupted
 from .interrupts import remember_interrupts
 from .joining import join
+from .orders import Orders
 from .paths import StudyPaths
 
+#: Why a worker could not go on: a sentence, a hint, an exit code.
+Complaint = tuple[str, str | None, int]
 #: Exit code of a worker that has said why it failed.
 FAILED = 1
 #: Seconds between two looks for a GPU while other searches of this machine have all of them.
 BUSY_S = 2.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Orders:
-    """What a worker is told; handed over through a pipe, for a store's URL may hold a password."""
-
-    store_url: str
-    study_name: str
-    folder: str  #: of the study, on this machine
-    share: Share
-    alone_on_gpu: bool = False
-    timeout: float | None = None
-    verbose: bool = False
-    places: Mapping[str, str] = field(default_factory=dict)  #: see `stored_problem`
-
-
 def work(orders: Orders, news: Connection) -> None:
-    """Search the study until nothing is left; `news` gets (sentence, hint, exit code) if that fails."""
+    """Search the study until nothing is left; `news` gets what `complaint_of` returns, if that fails."""
     remember_interrupts()
     end_with_parent()
+    try:
+        said = complaint_of(orders)
+    except KeyboardInterrupt:
+        sys.exit(Interrupted.exit_code)
+    if said is not None:
+        news.send(said)
+        sys.exit(FAILED)
+
+
+def complaint_of(orders: Orders) -> Complaint | None:
+    """Search the study until nothing is left; return sentence, hint and exit code if that fails.
+
+    Raises what is a bug, which needs its traceback, and `KeyboardInterrupt`.
+    """
     if not orders.verbose:
         write_to_log(StudyPaths(Path(orders.folder)))
     try:
         take(orders)
-        with StudyStore.open(orders.store_url) as store:
-            study = store.study(orders.study_name)
-            run = join(
-                store,
-                study,
-                folder=orders.folder,
-                timeout=orders.timeout,
-                verbose=orders.verbose,
-                places=orders.places,
-            )
-            run.search()
-    except KeyboardInterrupt:
-        sys.exit(Interrupted.exit_code)
+        search(orders)
     except Exception as error:
         told = error if isinstance(error, HpsearchError) else in_our_words(error)
         if told is None:
             raise
-        news.send((str(told), told.hint, told.exit_code))
-        sys.exit(FAILED)
+        return str(told), told.hint, told.exit_code
+    return None
+
+
+def search(orders: Orders) -> None:
+    """Join the study and run its trials."""
+    with StudyStore.open(orders.store_url) as store:
+        study = store.study(orders.study_name)
+        run = join(
+            store,
+            study,
+            folder=orders.folder,
+            timeout=orders.timeout,
+            verbose=orders.verbose,
+            places=orders.places,
+        )
+        run.search()
 
 
 def take(orders: Orders) -> None:

@@ -31,10 +31,10 @@ def to_ray(space: Space) -> dict[str, Any]:
     config: dict[str, Any] = {}
     for name, parameter in space.parameters.items():
         if parameter.conditions:
-            config[_DRAWN + name] = _domain(parameter)
+            config[_DRAWN + name] = domain(parameter)
             config[name] = tune.sample_from(_passed_on(space, name))
         else:
-            config[name] = _domain(parameter)
+            config[name] = domain(parameter)
     return config
 
 
@@ -46,7 +46,8 @@ def from_ray(space: Space, config: Mapping[str, Any]) -> dict[str, Value]:
     return space.resolve({name: value for name, value in config.items() if not name.startswith(_DRAWN)})
 
 
-def _domain(parameter: Parameter) -> Any:
+def domain(parameter: Parameter) -> Any:
+    """Return the values of one parameter as Ray knows them: a `tune.search.sample.Domain`, or the constant itself."""
     from ray import tune
 
     match parameter:

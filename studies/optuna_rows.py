@@ -65,15 +65,15 @@ def find(connection: Connection, study_name: str, number: int) -> int | None:
     return connection.scalar(select(TRIALS.c.trial_id).where(TRIALS.c.study_id == of_study, TRIALS.c.number == number))
 
 
-def put_back(connection: Connection, optuna_trial_id: int | None) -> None:
+def put_back(connection: Connection, optuna_trial_id: int | None, rung: int) -> None:
     """Let a trial that Optuna believes RUNNING wait again, with its parameters.
 
     What the lost attempt reported goes: Optuna ignores a second report of a step (with a warning), and a pruner would
-    compare the trial with its own past.
+    compare the trial with its own past. At a rung above 0 it stays: from there the trial goes on.
     """
     mine: ColumnElement[bool] = TRIALS.c.trial_id == optuna_trial_id
     back = update(TRIALS).where(mine, TRIALS.c.state == RUNNING).values(state=WAITING)
-    if optuna_trial_id is None or connection.execute(back).rowcount == 0:
+    if optuna_trial_id is None or connection.execute(back).rowcount == 0 or rung > 0:
         return
     connection.execute(delete(CURVES).where(CURVES.c.trial_id == optuna_trial_id))
     marks = MARKS.c.trial_id == optuna_trial_id, MARKS.c.key.startswith(PRUNER_MARKS, autoescape=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import LeaseLost, TrialFinished, TrialNotFound
+from .leases import IsLost
 from .plain import dumps
 from .records import Failure, Trial, TrialState
 from .store import StudyStore
@@ -79,6 +80,14 @@ class Outbox:
                 letter = json.loads(path.read_bytes())
                 if isinstance(letter, dict) and letter.keys() == NAMES and isinstance(letter["worker"], str | None):
                     yield path, letter
+
+
+def take_back(
+    store: StudyStore, study_id: int, outbox: Outbox, is_lost: IsLost, alive: Callable[[str], bool | None] = is_alive
+) -> None:
+    """Send what dead workers left unsent, then take back the trials that they did not finish."""
+    outbox.replay(store, alive)
+    store.recover(study_id, is_lost)
 
 
 def _finish(store: StudyStore, letter: Mapping[str, Any]) -> Trial:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Delete, Insert, Select, Update, case, delete, func, insert, select, update
+from sqlalchemy import Column, Delete, Insert, Select, Update, case, delete, func, insert, literal, select, update
 
 from . import optuna_rows
 from .records import Failure, TrialState
@@ -25,6 +25,8 @@ FRESH: Mapping[str, Any] = {
     "device": None,
 }
 ENDED_WELL = (TrialState.COMPLETE.value, TrialState.PRUNED.value)
+ENDED = tuple(state.value for state in TrialState if state.is_finished)
+UNFINISHED = tuple(state.value for state in TrialState if not state.is_finished)
 
 # Studies
 
@@ -78,7 +80,19 @@ def remove_study(study_id: int) -> Delete:
 
 
 def next_waiting(study_id: int) -> Select[Any]:
-    """Find the first trial that was put back."""
+    """Find the first trial that was put back and begins anew."""
+    return _waiting(study_id).where(trials.c.rung == 0)
+
+
+def next_at_rung(study_id: int) -> Select[Any]:
+    """Find the first trial that waits at a rung which every other trial has reached, or will never reach."""
+    others = trials.alias()
+    unfinished = others.c.study_id == study_id, others.c.state.in_(UNFINISHED)
+    lowest = select(func.min(others.c.rung)).where(*unfinished).scalar_subquery()
+    return _waiting(study_id).where(trials.c.rung == lowest)
+
+
+def _waiting(study_id: int) -> Select[Any]:
     waiting = trials.c.study_id == study_id, trials.c.state == TrialState.WAITING.value
     return select(trials.c.trial_id).where(*waiting).order_by(trials.c.number).limit(1)
 
@@ -157,8 +171,16 @@ def end_trial(trial_id: int, worker: str | None, attempt: int | None, values: Ma
 
 def put_back(trial_id: int, worker: str | None) -> Update:
     """Give a running trial's slot to whoever comes next, as if it had not been started."""
-    back = {**FRESH, "state": TrialState.WAITING.value, "worker": None, "lease_until": None}
-    return write_trial(trial_id, worker, back)
+    return write_trial(trial_id, worker, waiting_again())
+
+
+def waiting_again() -> dict[str, Any]:
+    """Return what a trial becomes that is put back: as if it had not been started, or not gone on from its rung."""
+    kept = {
+        name: case((trials.c.rung > 0, trials.c[name]), else_=literal(FRESH[name], trials.c[name].type))
+        for name in ("curve", "seconds")
+    }
+    return {**FRESH, **kept, "state": TrialState.WAITING.value, "worker": None, "lease_until": None}
 
 
 def lose(lost: Mapping[str, Any], ending: Mapping[str, Any]) -> Update:
@@ -173,8 +195,7 @@ def _same(column: Any, value: object) -> Any:
 
 def run_again(lost: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a lost trial becomes: waiting, with its configuration, under the next attempt."""
-    waiting = {"state": TrialState.WAITING.value, "worker": None, "lease_until": None}
-    return {**FRESH, **waiting, "attempt": lost["attempt"] + 1}
+    return {**waiting_again(), "attempt": lost["attempt"] + 1}
 
 
 def lost_again(lost: Mapping[str, Any], now: str) -> dict[str, Any]:
@@ -239,21 +260,25 @@ def configurations(study_id: int) -> Select[Any]:
 
 def ranking(study_id: int, direction: str, count: int) -> Select[Any]:
     """List the numbers of the best complete trials, the best first; of equal ones the first."""
+    return _ranked(trials.c.number, study_id, direction).limit(count)
+
+
+def _ranked(column: Column[Any], study_id: int, direction: str) -> Select[Any]:
+    """List one column of the complete trials, the best first; of equal ones the first."""
     scored = trials.c.state == TrialState.COMPLETE.value, trials.c.score.is_not(None)
     order = trials.c.score.desc() if direction == "maximize" else trials.c.score.asc()
-    ranked = select(trials.c.number).where(trials.c.study_id == study_id, *scored)
-    return ranked.order_by(order, trials.c.number).limit(count)
+    return select(column).where(trials.c.study_id == study_id, *scored).order_by(order, trials.c.number)
 
 
 def finished_numbers(study_id: int, numbers: Collection[int]) -> Select[Any]:
     """List those of `numbers` whose trials have ended."""
-    ended = trials.c.state.in_([state.value for state in TrialState if state.is_finished])
+    ended = trials.c.state.in_(ENDED)
     return select(trials.c.number).where(trials.c.study_id == study_id, ended, trials.c.number.in_(numbers))
 
 
 def untold(study_id: int) -> Select[Any]:
     """List the trials that have ended with us and not with Optuna."""
-    ended = trials.c.state.in_([state.value for state in TrialState if state.is_finished])
+    ended = trials.c.state.in_(ENDED)
     unfinished = optuna_rows.TRIALS.c.state.in_([optuna_rows.RUNNING, optuna_rows.WAITING])
     both = trials.join(optuna_rows.TRIALS, optuna_rows.TRIALS.c.trial_id == trials.c.optuna_trial_id)
     return select(trials).select_from(both).where(trials.c.study_id == study_id, ended, unfinished)
@@ -261,10 +286,7 @@ def untold(study_id: int) -> Select[Any]:
 
 def best_trial(study_id: int, direction: str) -> Select[Any]:
     """Find the complete trial with the best score; of equal ones the first."""
-    scored = trials.c.state == TrialState.COMPLETE.value, trials.c.score.is_not(None)
-    order = trials.c.score.desc() if direction == "maximize" else trials.c.score.asc()
-    ranked = select(trials.c.trial_id).where(trials.c.study_id == study_id, *scored)
-    best = ranked.order_by(order, trials.c.number).limit(1)  # its key first: the index alone ranks them
+    best = _ranked(trials.c.trial_id, study_id, direction).limit(1)  # its key first: the index alone ranks them
     return select(trials).where(trials.c.trial_id == best.scalar_subquery())
 
 

@@ -153,9 +153,10 @@ class StudyStore(Questions):
         trials: int | None = None,
         folder: str | None = None,
         limits: Mapping[str, Any] | None = None,
+        backend: str | None = None,
     ) -> Study:
-        """Change what may change: the asked total, the folder, the limits. Raises `StudyNotFound`."""
-        given = {"trials": trials, "folder": folder, "limits": limits}
+        """Change what may change: the asked total, the folder, the limits, who runs it. Raises `StudyNotFound`."""
+        given = {"trials": trials, "folder": folder, "limits": limits, "backend": backend}
         values = {name: value for name, value in given.items() if value is not None}
         return Study.from_row(self._write(partial(step.change_study, study_id=study_id, values=values)))
 
@@ -170,11 +171,11 @@ class StudyStore(Questions):
 
     # The life of a trial
 
-    def claim(self, study_id: int, *, worker: str, lease_s: float) -> Trial | None:
+    def claim(self, study_id: int, *, worker: str, lease_s: float, new: bool = True) -> Trial | None:
         """Take the next trial of a study for `worker`, who must `renew` it within `lease_s` seconds.
 
-        A trial that was put back comes first, with the configuration it had; else a new one while the asked
-        total is not reached; None when nothing is left to start.
+        A trial that was put back comes first, with the configuration it had; else a `new` one while the asked total is
+        not reached; then one that waits at a rung, once no trial is below it. None when nothing is left to start.
         """
         now = self._clock()
         held = {
@@ -183,8 +184,8 @@ class StudyStore(Questions):
             "lease_until": utc_text(now + timedelta(seconds=lease_s)),
         }
         row = self._write(
-            partial(step.claim, study_id=study_id, held=held),
-            again=partial(step.claim_again, study_id=study_id, held=held),
+            partial(step.claim, study_id=study_id, held=held, new=new),
+            again=partial(step.claim_again, study_id=study_id, held=held, new=new),
         )
         return Trial.from_row(row) if row else None
 
@@ -255,6 +256,14 @@ class StudyStore(Questions):
         configuration; False when it was not running, or not by `worker`.
         """
         return self._write(partial(step.release, trial_id=trial_id, worker=worker))
+
+    def pause(self, trial_id: int, *, rung: int, seconds: Mapping[str, float], worker: str | None = None) -> None:
+        """Let a running trial wait at a rung, with its curve, until no trial of its study is below it.
+
+        `seconds` is the time it took so far, by kind of work. Raises as `record` does.
+        """
+        written = columns_of({"seconds": dict(seconds)})
+        self._write(partial(step.pause, trial_id=trial_id, worker=worker, rung=rung, values=written))
 
     def recover(self, study_id: int, is_lost: IsLost, now: datetime | None = None) -> list[Trial]:
         """Take trials back from workers that are gone, as `is_lost` knows (`leases.py`); return them as they are then.

@@ -56,32 +56,40 @@ def change_study(connection: Connection, study_id: int, values: Row) -> Row:
     return only(rows(connection, sql.study_by_id(study_id)))
 
 
-def claim(connection: Connection, study_id: int, held: Row) -> Row | None:
-    """Take a trial that was put back, or else a free slot; None where there is neither."""
-    while (trial_id := connection.scalar(sql.next_waiting(study_id))) is not None:
-        if connection.execute(sql.take_waiting(trial_id, held)).rowcount == 1:
-            return ready_in_optuna(connection, rows(connection, sql.trial_by_id(trial_id))[0])
-    if connection.execute(sql.take_slot(study_id)).rowcount == 0:
-        return None
+def claim(connection: Connection, study_id: int, held: Row, new: bool) -> Row | None:
+    """Take a trial that was put back, or else a free slot, or one that waits at a rung; None where there is none."""
+    waiting = claim_waiting(connection, sql.next_waiting(study_id), held)
+    if waiting is not None:
+        return waiting
+    if not new or connection.execute(sql.take_slot(study_id)).rowcount == 0:
+        return claim_waiting(connection, sql.next_at_rung(study_id), held)
     study = only(rows(connection, sql.study_by_id(study_id)))
     optuna_trial_id = optuna.add_waiting(connection, study["name"], study["next_number"] - 1)
     return add(connection, sql.add_trial(study, {**held, "optuna_trial_id": optuna_trial_id}), sql.trial_by_id)
 
 
-def claim_again(connection: Connection, study_id: int, held: Row) -> Row | None:
+def claim_waiting(connection: Connection, query: Executable, held: Row) -> Row | None:
+    """Take the trial that `query` finds, whoever else wants it; None where there is none."""
+    while (trial_id := connection.scalar(query)) is not None:
+        if connection.execute(sql.take_waiting(trial_id, held)).rowcount == 1:
+            return ready_in_optuna(connection, rows(connection, sql.trial_by_id(trial_id))[0])
+    return None
+
+
+def claim_again(connection: Connection, study_id: int, held: Row, new: bool) -> Row | None:
     """Claim after a claim whose success was not heard of: return the trial it took, if it took one."""
     found = rows(connection, sql.claimed_by(study_id, held["worker"], held["started_at"]))
-    return found[0] if found else claim(connection, study_id, held)
+    return found[0] if found else claim(connection, study_id, held, new)
 
 
 def ready_in_optuna(connection: Connection, row: Row) -> Row:
     """Return a trial that was put back, with Optuna's trial waiting as well; it is made where there is none yet."""
     if row["optuna_trial_id"] is not None:
-        optuna.put_back(connection, row["optuna_trial_id"])
+        optuna.put_back(connection, row["optuna_trial_id"], row["rung"])
         return row
     name, number = only(rows(connection, sql.study_by_id(row["study_id"])))["name"], row["number"]
     key = optuna.find(connection, name, number) or optuna.add_waiting(connection, name, number)
-    optuna.put_back(connection, key)
+    optuna.put_back(connection, key, row["rung"])
     connection.execute(sql.write_trial(row["trial_id"], None, {"optuna_trial_id": key}))
     return {**row, "optuna_trial_id": key}
 
@@ -112,8 +120,24 @@ def release(connection: Connection, trial_id: int, worker: str | None) -> bool:
     """Put a running trial back, with us and with Optuna; return whether it was running."""
     if connection.execute(sql.put_back(trial_id, worker)).rowcount == 0:
         return False
-    optuna.put_back(connection, connection.scalar(sql.optuna_id_of(trial_id)))
+    row = rows(connection, sql.trial_by_id(trial_id))[0]
+    optuna.put_back(connection, row["optuna_trial_id"], row["rung"])
     return True
+
+
+def pause(connection: Connection, trial_id: int, worker: str | None, rung: int, values: Row) -> None:
+    """Let a running trial wait at a rung; both tables keep its curve."""
+    waiting = {"state": TrialState.WAITING.value, "rung": rung, "worker": None, "lease_until": None}
+    if connection.execute(sql.write_trial(trial_id, worker, {**values, **waiting})).rowcount == 0:
+        paused_before(connection, trial_id, rung)
+    optuna.put_back(connection, connection.scalar(sql.optuna_id_of(trial_id)), rung)
+
+
+def paused_before(connection: Connection, trial_id: int, rung: int) -> None:
+    """Raise why a trial cannot be paused, unless it is, by a transaction whose success was not heard of."""
+    found = rows(connection, sql.trial_by_id(trial_id))
+    if not found or (found[0]["state"], found[0]["rung"]) != (TrialState.WAITING.value, rung):
+        refuse(connection, trial_id)
 
 
 def withdraw(connection: Connection, trial_id: int, worker: str | None) -> bool:
@@ -149,5 +173,5 @@ def lose(connection: Connection, lost: Row, now: str) -> Row | None:
         connection.execute(sql.give_slot_back(lost["trial_id"]))
         optuna.fail(connection, row["optuna_trial_id"])
     else:
-        optuna.put_back(connection, row["optuna_trial_id"])
+        optuna.put_back(connection, row["optuna_trial_id"], row["rung"])
     return row

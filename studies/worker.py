@@ -18,9 +18,15 @@ SAME_START_S = 2.0  # the start of a process is derived from the boot time, whic
 BOOT, NAMESPACE = "/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"
 
 
-def worker_name() -> str:
-    """Return the name of this process: its host, its id and when it started (seconds since 1970)."""
-    return f"{_host()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
+def worker_name(pid: int | None = None) -> str:
+    """Return the name of this process, or another one here: host, id and when it started (seconds since 1970)."""
+    process = psutil.Process(pid)
+    return f"{_host()}:{process.pid}:{process.create_time():.2f}"
+
+
+def same_process(one: str | None, other: str | None) -> bool:
+    """Return whether two names are one process's; clock corrections may have moved its start."""
+    return one is not None and other is not None and one.split(":")[:2] == other.split(":")[:2]
 
 
 def is_alive(worker: str) -> bool | None:

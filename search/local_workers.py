@@ -1,0 +1,139 @@
+"""The workers of a crew as processes of this machine.
+
+A Ctrl-C reaches them all: each gives its trial back.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from ..studies.optuna_storage import optuna_storage
+from ..studies.worker import worker_name
+from . import devices
+from .checks import check_jobs
+from .crew import crew_of, orders_of
+from .orders import Orders
+
+if TYPE_CHECKING:
+    from .study_run import StudyRun
+
+WORKERS = "hpsearch.search.worker_process"
+
+
+def worker_context() -> Any:
+    """Return how workers are started: from a server that imports what is slow once, where there is such a thing."""
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    if "forkserver" in methods:
+        context.set_forkserver_preload([WORKERS])
+    return context
+
+
+def warm_up() -> None:
+    """Begin to import what workers need, in a process beside this one, while this one prepares the study."""
+    with suppress(ImportError, ValueError):  # no fork server on this platform: each worker imports by itself
+        from multiprocessing import forkserver
+
+        worker_context()
+        forkserver.ensure_running()
+
+
+def search(run: StudyRun, jobs: str, places: Mapping[str, str] | None = None) -> None:
+    """Search a study with `jobs` workers on this machine, a number or `auto`; see `Crew.run` for what it raises.
+
+    `places` is as in `stored_problem`.
+    """
+    found = devices.gpus()
+    count = check_jobs(jobs)
+    if count is None:
+        count, why = devices.suitable_jobs(
+            parameters=run.problem.trainer.model.num_parameters(),
+            cores=devices.cores(),
+            gpus=found,
+            memory=psutil.virtual_memory().available,
+        )
+        run.view.say(why)
+    shares = devices.shares(count, devices.cores(), found)
+    orders = orders_of(run, shares, places or {}, alone_on_gpu=count <= len(found))
+    with run.quietly():
+        run.enter_in_optuna(optuna_storage(run.store.url))
+        crew_of(run, orders, start).run()
+
+
+def start(orders: Orders) -> LocalMember:
+    """Start a worker."""
+    from .worker_process import work
+
+    context = worker_context()
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=work, args=(orders, there), daemon=False)
+    process.start()
+    there.close()
+    return LocalMember(orders=orders, process=process, news=here, name=_name(process.pid))
+
+
+def _name(pid: int) -> str | None:
+    try:
+        return worker_name(pid)
+    except psutil.NoSuchProcess:  # killed already
+        return None
+
+
+@dataclass(kw_only=True)
+class LocalMember:
+    """A worker process of this machine."""
+
+    orders: Any
+    process: Any
+    news: Connection
+    name: str | None
+    words: tuple[str, str | None, int] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the process has ended."""
+        return self.process.exitcode is not None
+
+    @property
+    def died(self) -> bool:
+        """Whether it was killed: it ended with neither success nor a word."""
+        return self.is_over and self.process.exitcode != 0 and self.words is None
+
+    @property
+    def cause_of_death(self) -> str:
+        """How the process ended."""
+        code = self.process.exitcode
+        return f"the last with signal {-code}" if code < 0 else f"the last with exit code {code}"
+
+    def listen(self) -> None:
+        """Hear what it has to say."""
+        with suppress(EOFError, OSError):
+            if self.words is None and self.news.poll():
+                self.words = self.news.recv()
+
+    def end(self) -> None:
+        """Tell it to give its trial back and end."""
+        self.process.terminate()
+
+    def bury(self, seconds: float) -> None:
+        """Wait so long for its end, then kill it with all that it started."""
+        self.process.join(seconds)
+        if not self.is_over:
+            kill_tree(self.process.pid)
+            self.process.join()
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process and all that it started."""
+    with suppress(psutil.NoSuchProcess):
+        top = psutil.Process(pid)
+        for process in [*top.children(recursive=True), top]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()

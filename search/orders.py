@@ -1,0 +1,37 @@
+"""What a worker is told: a small plain object, for a pipe to a process or a Ray cluster alike.
+
+Never a Trainer, a model or data: the worker makes them from the study's row (`joining`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .devices import Share
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    """What a worker is told; a store's URL may hold a password, so it is handed over and never shown."""
+
+    store_url: str
+    study_name: str
+    folder: str  #: of the study, where this worker can write to it
+    share: Share
+    alone_on_gpu: bool = False
+    timeout: float | None = None
+    verbose: bool = False
+    places: Mapping[str, str] = field(default_factory=dict)  #: see `stored_problem`
+
+    def to_json(self) -> str:
+        """Return text that `from_json` reads on another machine."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Orders:
+        """Read what `to_json` wrote."""
+        values = json.loads(text)
+        return cls(**{**values, "share": Share(**values["share"])})
