@@ -175,7 +175,7 @@ def test_a_retraining_follows_the_schedule(searched: Any) -> None:
 
 
 def losses(toy: Any, run: Any, configuration: Configuration) -> list[float]:
-    """Train a configuration of a study at its fraction, from the first step to the last; return the loss at each look."""
+    """Train a configuration of a study at its fraction, from the first step to the last; return the losses."""
     curve, twin = Curve(), twin_of(run.problem.trainer)
     splits = run.loop(None).splits(configuration)
     rebuild(
