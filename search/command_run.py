@@ -31,6 +31,7 @@ from .interrupts import raise_if_interrupted
 from .limits import Limits
 from .local_workers import search, warm_up
 from .options import RunOptions
+from .ray_cluster import check_address
 from .samplers import check_pruner, check_sampler
 from .stored_problem import chatter_away, problem_of, space_of, stored_problem, study_name, task_of
 from .talk import as_typed, tell
@@ -253,6 +254,7 @@ def check_cluster(options: RunOptions) -> None:
     if options.backend == "ray":
         if options.jobs != RunOptions().jobs:
             raise BadInput("--jobs is for the optuna backend", hint="on Ray, --max-concurrent bounds the workers")
+        check_address(options.ray_address)
         return
     of_ray = {
         "--cpus-per-trial": options.cpus_per_trial,

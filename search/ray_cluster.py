@@ -54,7 +54,8 @@ class Machine:
 
 def resources_text(resources: Mapping[str, float]) -> str:
     """Return CPUs and GPUs in words."""
-    kinds = [f"{resources.get(kind, 0.0):g} {kind}s" for kind in ("CPU", "GPU") if resources.get(kind, 0.0) > 0]
+    amounts = {kind: resources.get(kind, 0.0) for kind in ("CPU", "GPU")}
+    kinds = [f"{amount:g} {kind}{'s' * (amount > 1)}" for kind, amount in amounts.items() if amount > 0]
     return " and ".join(kinds) or "nothing"
 
 
@@ -62,10 +63,9 @@ def resources_text(resources: Mapping[str, float]) -> str:
 def cluster(address: str | None) -> Iterator[list[Machine]]:
     """Join the Ray cluster at `address` (`auto`: the one that runs on this machine), or start one where it is None.
 
-    Yields its machines. Raises `BadInput` where it cannot be reached.
+    Yields its machines. Raises `BadInput` where it cannot be reached; `check_address` finds most of that out sooner.
     """
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    check_address(address)
     ray = connect(address)
     try:
         for number, handler in handlers.items():

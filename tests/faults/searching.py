@@ -18,10 +18,8 @@ from hpsearch.studies.optuna_storage import optuna_storage
 from hpsearch.studies.records import Trial, TrialState
 from hpsearch.studies.store import StudyStore
 
-MAIN = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    "from hpsearch.search.cli import entry; entry()"
-)
+from ..search.command import MAIN
+
 #: Trials of about a second on one thread. A loss tells models apart that have learned little.
 QUICK = ("--objective", "loss", "--set", "num_train_epochs=1", "--subset", "0.1", "--no-retrain")
 

@@ -16,6 +16,11 @@ TINY = ("--model", "tiny", "--set", "num_train_epochs=1", "--set", "per_device_t
 COLUMNS = ("--text-columns", "text", "--label-column", "label")
 #: The control characters that no message may hold: they move the cursor, change colours or set the window's title.
 CONTROL = frozenset(map(chr, (*range(10), *range(11, 32), *range(127, 160))))
+#: The program `hpsearch`, in which Ctrl-C is not ignored, as it is in what a shell starts in the background.
+MAIN = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from hpsearch.search.cli import entry; entry()"
+)
 
 
 class Said(NamedTuple):

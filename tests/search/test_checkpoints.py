@@ -25,10 +25,9 @@ from hpsearch.studies.errors import StoreNotFound, StudyNotFound
 from hpsearch.studies.records import Failure, Study, Trial, TrialState
 from hpsearch.studies.store import StudyStore
 
-from .command import COLUMNS, TINY, csv_text, done, rows
+from .command import COLUMNS, MAIN, TINY, csv_text, done, rows
 
 #: `hpsearch run` in a process of its own, on one thread.
-MAIN = "from hpsearch.search.cli import entry; entry()"
 
 
 def checkpoints(folder: Path) -> list[Path]:

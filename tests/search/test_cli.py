@@ -19,14 +19,9 @@ import typer
 from hpsearch.search.cli import app
 from hpsearch.search.options import RunOptions
 
-from .command import COLUMNS, TINY, csv_text, done, hpsearch, refused, rows
+from .command import COLUMNS, MAIN, TINY, csv_text, done, hpsearch, refused, rows
 
 README = Path(__file__).parents[2] / "README.md"
-#: Ctrl-C is not ignored, as it is in what a shell starts in the background, continuous integration for one.
-MAIN = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    "from hpsearch.search.cli import entry; entry()"
-)
 RUN = ("run", "--train-file", "data.csv", *COLUMNS, *TINY, "--trials", "1", "--no-retrain")
 CHECK = ("check", *RUN[1:])
 

@@ -18,13 +18,8 @@ from hpsearch.studies.errors import StoreNotFound, StudyNotFound
 from hpsearch.studies.records import Trial, TrialState
 from hpsearch.studies.store import StudyStore
 
-from .command import COLUMNS, csv_text, rows
+from .command import COLUMNS, MAIN, csv_text, rows
 
-#: Ctrl-C is not ignored, as it is in what a shell starts in the background, continuous integration for one.
-MAIN = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    "from hpsearch.search.cli import entry; entry()"
-)
 TRIALS = 6
 #: Trials of about a second, whose scores are told apart by the last bit of a loss.
 SEARCH = [
