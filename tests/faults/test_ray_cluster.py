@@ -44,6 +44,7 @@ def test_a_lost_machine_and_a_killed_driver_cost_nothing_but_time(url: str, tmp_
         deadline = time.monotonic() + 60
         while any(alive(pid) for pid in search.workers()) and time.monotonic() < deadline:
             time.sleep(0.2)
+        assert not any(alive(pid) for pid in search.workers())
 
         said = ended(search.start(*on_ray))
         trials = check_whole(search)
