@@ -5,8 +5,7 @@ Each goes from options to a `Problem` (`stored_problem`); the road after that is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,6 @@ from ..studies.file_system import check_shared
 from ..studies.records import Model, Study, Trial
 from ..studies.store import StudyStore
 from .checks import (
-    check_backend,
-    check_cluster_share,
     check_fraction,
     check_jobs,
     check_places,
@@ -31,19 +28,20 @@ from .interrupts import raise_if_interrupted
 from .limits import Limits
 from .local_workers import search, warm_up
 from .options import RunOptions
-from .ray_cluster import check_address
 from .samplers import check_pruner, check_sampler
 from .stored_problem import chatter_away, problem_of, space_of, stored_problem, study_name, task_of
 from .talk import as_typed, tell
 from .view import View, view_for
+from .workers import Workers
 
 
 def run_search(options: RunOptions, *, as_json: bool) -> None:
     """Search, retrain with the winner, and print how it ended."""
-    space = checked(options)
+    space, workers = checked(options), workers_of(options)
+    workers.check_store(options.store)
     with view_for(quiet=options.quiet) as view:
         view.phase("preparing the data and the model")
-        with searching(options) as search_study:
+        with workers.searching(trials=options.trials, killable=options.trial_timeout is not None) as search_study:
             from .retrain import retrain, winner  # with torch, which takes seconds: something is shown before that
 
             run = open_run(options, space, view)
@@ -52,34 +50,6 @@ def run_search(options: RunOptions, *, as_json: bool) -> None:
         model = None if options.no_retrain else retrain(run, best)
         predictions = predict_test_file(options, model)
     show_outcome(run.store, run.study, best, model, predictions=predictions, as_json=as_json, quiet=options.quiet)
-
-
-@contextmanager
-def searching(options: RunOptions) -> Iterator[Callable[[Any], None]]:
-    """Yield the function that searches a study: on a Ray cluster, in worker processes, or in this one.
-
-    Worker processes are for several jobs, and to kill a trial that is stuck. Raises `BadInput` for several workers on a
-    SQLite file that lies on a network, and where there is no such cluster.
-    """
-    several = check_jobs(options.jobs) != 1
-    if several or options.backend == "ray":
-        check_shared(options.store)
-    if options.backend == "ray":
-        from .ray_search import searching_on_ray
-
-        with searching_on_ray(
-            options.ray_address,
-            trials=options.trials,
-            cpus=options.cpus_per_trial or 1.0,
-            gpus=options.gpus_per_trial,
-            most=options.max_concurrent,
-        ) as search_study:
-            yield search_study
-    elif several or options.trial_timeout is not None:
-        warm_up()
-        yield lambda run: search(run, options.jobs)
-    else:
-        yield lambda run: run.search()
 
 
 def join_study(
@@ -247,23 +217,16 @@ def limits_of(options: RunOptions) -> Limits:
     return Limits.checked(max_failures=options.max_failures, trial_timeout=options.trial_timeout, keep=options.keep)
 
 
-def check_cluster(options: RunOptions) -> None:
-    """Raise `BadInput` for options of one backend that are given to the other."""
-    check_backend(options.backend)
-    check_cluster_share(options.cpus_per_trial, options.gpus_per_trial, options.max_concurrent)
-    if options.backend == "ray":
-        if options.jobs != RunOptions().jobs:
-            raise BadInput("--jobs is for the optuna backend", hint="on Ray, --max-concurrent bounds the workers")
-        check_address(options.ray_address)
-        return
-    of_ray = {
-        "--cpus-per-trial": options.cpus_per_trial,
-        "--gpus-per-trial": options.gpus_per_trial,
-        "--max-concurrent": options.max_concurrent,
-    }
-    for flag, value in of_ray.items():
-        if value is not None:
-            raise BadInput(f"{flag} is for the Ray backend", hint="with --backend ray; or --jobs for processes here")
+def workers_of(options: RunOptions) -> Workers:
+    """Return who runs the trials. Raises `BadInput`."""
+    return Workers(
+        backend=options.backend,
+        jobs=options.jobs,
+        ray_address=options.ray_address,
+        cpus_per_trial=options.cpus_per_trial,
+        gpus_per_trial=options.gpus_per_trial,
+        max_concurrent=options.max_concurrent,
+    )
 
 
 def check_numbers(options: RunOptions) -> None:
@@ -272,8 +235,7 @@ def check_numbers(options: RunOptions) -> None:
     check_fraction(options.subset)
     check_seed(options.seed)
     check_timeout(options.timeout)
-    check_jobs(options.jobs)
-    check_cluster(options)
+    workers_of(options)
     limits_of(options)
     check_score(options.score)
     check_sampler(options.sampler)

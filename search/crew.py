@@ -85,6 +85,7 @@ def orders_of(run: StudyRun, shares: Sequence[Share], places: Mapping[str, str],
             timeout=run.timeout,
             verbose=run.verbose,
             places=dict(places),
+            factory=run.factory,
         )
         for share in shares
     ]

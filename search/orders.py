@@ -24,6 +24,7 @@ class Orders:
     alone_on_gpu: bool = False
     timeout: float | None = None
     verbose: bool = False
+    factory: str | None = None  #: of the Trainer, where the study was made in Python, see `factory`
     places: Mapping[str, str] = field(default_factory=dict)  #: see `stored_problem`
 
     def to_json(self) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
+
+from transformers import Trainer
 
 from ..spaces.errors import BadInput
 from ..spaces.loading import load_space
@@ -19,6 +22,7 @@ from .checks import (
     check_timeout,
     check_trials,
 )
+from .factory import factory_name
 from .limits import Limits
 from .loop import Plan
 from .options import DEFAULT_STORE
@@ -29,7 +33,8 @@ from .retrain import retrain, winner
 from .samplers import check_pruner, check_sampler
 from .study_run import StudyRun, open_study
 from .trainer_problem import trainer_problem
-from .view import view_for
+from .view import View, view_for
+from .workers import WorkerOptions, Workers
 
 
 class SearchedStudy:
@@ -100,8 +105,13 @@ def search_trainer(
     output_dir: str | Path | None = None,
     fork: str | None = None,
     quiet: bool = False,
+    **workers: Unpack[WorkerOptions],
 ) -> SearchedStudy:
     """Search the hyperparameters of any `transformers.Trainer` that has a `model_init`; the Trainer stays as it is.
+
+    `trainer` may also be a function that makes the Trainer. It has to be one, at the top of a module that can be
+    imported, where the trials are to run in other processes (`jobs=2`) or on a Ray cluster (`backend="ray"`, with
+    `ray_address`, `cpus_per_trial`, `gpus_per_trial` and `max_concurrent`): a Trainer cannot travel.
 
     `trials` is a total: the same call again continues the study. `subset` is the share of the training set that trials
     see. `objective` is one key of the evaluation's metrics; `direction` is `minimize` for a loss and `maximize` for
@@ -114,26 +124,65 @@ def search_trainer(
     Raises `BadInput` for what cannot be searched, before anything is trained, and `SearchFailed` after
     `max_failures` failed trials in a row (as many as `trials` unless given).
     """
+    who = Workers(**workers)
+    who.check_store(store)
+    factory = factory_name(trainer) if who.several else None
+    template = trainer if isinstance(trainer, Trainer) or not callable(trainer) else trainer()
     plan = Plan(
         space=_space(space),
         fraction=check_fraction(subset),
-        seed=check_seed(trainer_seed(trainer) if seed is None else seed),
+        seed=check_seed(trainer_seed(template) if seed is None else seed),
         score_from="last" if pruner == PBT else check_score(score),
         sampler=check_sampler(sampler),
         pruner=check_pruner(pruner),
     )
-    check_trials(trials)
-    check_timeout(timeout)
     limits = Limits.checked(max_failures=max_failures, trial_timeout=trial_timeout, keep=keep)
-    folder = None if output_dir is None else Path(output_dir)
-    check_places(store, study, fork=fork, output_dir=folder)
-    problem = checked_problem(trainer, plan, objective, direction)
-    opened = StudyStore.open(store, create=True)
-    record = open_study(opened, problem, name=study, trials=trials, output_dir=folder, fork=fork, limits=limits)
-    with view_for(quiet=quiet) as view:
-        run = StudyRun(problem=problem, study=record, store=opened, view=view, timeout=timeout)
-        run.search()
+    asked = Asked(
+        name=study,
+        trials=check_trials(trials),
+        limits=limits,
+        timeout=check_timeout(timeout),
+        output_dir=None if output_dir is None else Path(output_dir),
+        fork=fork,
+        backend=who.backend,
+        factory=factory,
+    )
+    check_places(store, study, fork=fork, output_dir=asked.output_dir)
+    problem = checked_problem(template, plan, objective, direction)
+    with view_for(quiet=quiet) as view, who.searching(trials=trials, killable=False) as search_study:
+        run = asked.opened(StudyStore.open(store, create=True), problem, view)
+        search_study(run)
     return SearchedStudy(run)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a caller asked of a study, apart from the problem."""
+
+    name: str
+    trials: int
+    limits: Limits
+    timeout: float | None
+    output_dir: Path | None
+    fork: str | None
+    backend: str
+    factory: str | None
+
+    def opened(self, store: StudyStore, problem: Problem, view: View) -> StudyRun:
+        """Return the run of the study, which is made if it is not there. Raises as `open_study` does."""
+        record = open_study(
+            store,
+            problem,
+            name=self.name,
+            trials=self.trials,
+            output_dir=self.output_dir,
+            fork=self.fork,
+            limits=self.limits,
+            backend=self.backend,
+        )
+        return StudyRun(
+            problem=problem, study=record, store=store, view=view, timeout=self.timeout, factory=self.factory
+        )
 
 
 def checked_problem(trainer: Any, plan: Plan, objective: str, direction: str | None) -> Problem:

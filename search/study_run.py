@@ -37,6 +37,7 @@ class StudyRun:
     view: View = field(default_factory=View)
     timeout: float | None = None
     verbose: bool = False
+    factory: str | None = None  #: by which other workers make the Trainer of a study made in Python
 
     @property
     def paths(self) -> StudyPaths:

@@ -77,6 +77,7 @@ def search(orders: Orders) -> None:
             timeout=orders.timeout,
             verbose=orders.verbose,
             places=orders.places,
+            factory=orders.factory,
         )
         run.search()
 
