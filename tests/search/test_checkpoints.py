@@ -157,7 +157,7 @@ def url(tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("moment", ["before finished_among", "after finished_among", "after ranking"])
 def test_a_keeper_with_an_old_view_spares_the_new_best(moment, url, tmp_path, monkeypatch):
-    """A14, B12: a trial ends as the best, and its worker tidies, while another keeper has listed the folders already:
+    """A14, A5: a trial ends as the best, and its worker tidies, while another keeper has listed the folders already:
     neither takes away the best, nor the trial that runs, whatever the moment.
     """
     when, question = moment.split()

@@ -125,7 +125,7 @@ SPACE = {"learning_rate": Choice([1e-12, 5e-3, 1e-2])}
 
 
 def test_a_collapsed_trial_says_so(toy, asleep):
-    """D1: a constant predictor is complete with its true score and marked, with us and with Optuna; it counts as one of
+    """D8: a constant predictor is complete with its true score and marked, with us and with Optuna; it counts as one of
     the asked trials, and whatever has learned something is better.
     """
     study = toy.search(asleep, space=SPACE, objective="accuracy", trials=2)

@@ -132,7 +132,7 @@ def short(toy):
 
 
 def test_a_search_learns_what_fits(toy, short):
-    """D2: every effective batch is tried, in pieces of eight; what failed once fails no more; the total is exact."""
+    """B9: every effective batch is tried, in pieces of eight; what failed once fails no more; the total is exact."""
     space = {"learning_rate": Float(1e-4, 1e-2, log=True), BATCH: Choice([8, 16, 32, 64])}
     study = toy.search(short, space=space, trials=24)
     trials = study.trials
@@ -151,7 +151,7 @@ def test_a_search_learns_what_fits(toy, short):
 
 
 def test_a_fitted_trial_is_retrained_in_the_same_pieces(toy, short):
-    """A1: the winner's effective batch was 32, in four pieces of eight; so is the retrained model's, and it fits."""
+    """A6: the winner's effective batch was 32, in four pieces of eight; so is the retrained model's, and it fits."""
     study = toy.search(short, space={BATCH: 32, "learning_rate": Float(1e-4, 1e-2, log=True)}, trials=3)
     model = study.retrain()
 

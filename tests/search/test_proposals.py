@@ -225,7 +225,7 @@ def test_a_search_that_comes_too_late_for_the_last_configuration_ends(toy):
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_fork_begins_with_the_best_of_its_parent(sampler, drawing):
-    """B5: after the baseline comes what the parent found, with every sampler, and it is not tried again."""
+    """B7: after the baseline comes what the parent found, with every sampler, and it is not tried again."""
     best = {"per_device_train_batch_size": 48, "optim": "adagrad"}
     study = drawing(PLAIN, sampler, inherited=best)
     found = [study.draw() for _ in range(5)]

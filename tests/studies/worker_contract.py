@@ -124,7 +124,7 @@ class WorkerContract(AnswerContract):
                 store.reserve(trial.trial_id, {"n": number})
 
     def test_a_replicate_may_have_it_too(self, store, study):
-        """A9: what ran out of memory is tried again with less, as a replicate with a name; each name once."""
+        """B9: what ran out of memory is tried again with less, as a replicate with a name; each name once."""
         first, second, third = (claimed(store, study) for _ in range(3))
         store.reserve(first.trial_id, {"lr": 0.1})
         store.finish(first.trial_id, TrialState.FAILED, failure=Failure.OOM)
