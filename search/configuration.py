@@ -17,6 +17,8 @@ from ..spaces.binding import split
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
+#: The value that is made smaller where memory is too small for it.
+BATCH = "per_device_train_batch_size"
 #: Where a run writes, whom it tells and how it evaluates: never part of what is compared or retrained.
 RUN_FIELDS = frozenset(
     (

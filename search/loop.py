@@ -182,6 +182,11 @@ class SearchLoop:
             heart.end()
 
     @property
+    def device(self) -> str:
+        """What trials run on here."""
+        return device_name(self.trainer.args.device)
+
+    @property
     def paths(self) -> StudyPaths:
         """The study's folder."""
         return StudyPaths(Path(self.study.folder))
@@ -221,7 +226,7 @@ class SearchLoop:
             store=self.store,
             outbox=self.outbox,
             folder=self.paths.trial(trial.number, trial.attempt),
-            device=device_name(self.trainer.args.device),
+            device=self.device,
             objective=self.study.objective,
             direction=self.study.direction,
             score_from=self.plan.score_from,
@@ -250,7 +255,7 @@ class SearchLoop:
         plan = self.plan
         configuration = Configuration.resolve(self.trainer.args, params, fraction=plan.fraction, seed=plan.seed)
         too_large = ran_out_of_memory(self.store, self.study.study_id)
-        return MemoryLimits(too_large, device_name(self.trainer.args.device)).fitted(configuration)
+        return MemoryLimits(too_large, self.device).fitted(configuration)
 
     def splits(self, configuration: Configuration) -> Splits:
         """Return the splits with the training part at the configuration's fraction.

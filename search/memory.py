@@ -12,10 +12,9 @@ from typing import Any
 
 from ..studies.records import Failure, Trial
 from ..studies.store import StudyStore
-from .configuration import Configuration
+from .configuration import BATCH, Configuration
 from .proposals import Wanted
 
-BATCH = "per_device_train_batch_size"
 EVAL_BATCH = "per_device_eval_batch_size"
 STEPS = "gradient_accumulation_steps"
 

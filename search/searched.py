@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -33,7 +32,7 @@ from .retrain import retrain, winner
 from .samplers import check_pruner, check_sampler
 from .study_run import StudyRun, open_study
 from .trainer_problem import trainer_problem
-from .view import View, view_for
+from .view import view_for
 from .workers import WorkerOptions, Workers
 
 
@@ -126,8 +125,7 @@ def search_trainer(
     """
     who = Workers(**workers)
     who.check_store(store)
-    factory = factory_name(trainer) if who.several else None
-    template = trainer if isinstance(trainer, Trainer) or not callable(trainer) else trainer()
+    template, factory = made_by(trainer, travels=who.several)
     plan = Plan(
         space=_space(space),
         fraction=check_fraction(subset),
@@ -136,53 +134,25 @@ def search_trainer(
         sampler=check_sampler(sampler),
         pruner=check_pruner(pruner),
     )
+    check_trials(trials)
+    check_timeout(timeout)
     limits = Limits.checked(max_failures=max_failures, trial_timeout=trial_timeout, keep=keep)
-    asked = Asked(
-        name=study,
-        trials=check_trials(trials),
-        limits=limits,
-        timeout=check_timeout(timeout),
-        output_dir=None if output_dir is None else Path(output_dir),
-        fork=fork,
-        backend=who.backend,
-        factory=factory,
-    )
-    check_places(store, study, fork=fork, output_dir=asked.output_dir)
+    folder = None if output_dir is None else Path(output_dir)
+    check_places(store, study, fork=fork, output_dir=folder)
     problem = checked_problem(template, plan, objective, direction)
+    asked: dict[str, Any] = {"name": study, "trials": trials, "output_dir": folder, "fork": fork, "limits": limits}
     with view_for(quiet=quiet) as view, who.searching(trials=trials, killable=False) as search_study:
-        run = asked.opened(StudyStore.open(store, create=True), problem, view)
+        opened = StudyStore.open(store, create=True)
+        record = open_study(opened, problem, backend=who.backend, **asked)
+        run = StudyRun(problem=problem, study=record, store=opened, view=view, timeout=timeout, factory=factory)
         search_study(run)
     return SearchedStudy(run)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What a caller asked of a study, apart from the problem."""
-
-    name: str
-    trials: int
-    limits: Limits
-    timeout: float | None
-    output_dir: Path | None
-    fork: str | None
-    backend: str
-    factory: str | None
-
-    def opened(self, store: StudyStore, problem: Problem, view: View) -> StudyRun:
-        """Return the run of the study, which is made if it is not there. Raises as `open_study` does."""
-        record = open_study(
-            store,
-            problem,
-            name=self.name,
-            trials=self.trials,
-            output_dir=self.output_dir,
-            fork=self.fork,
-            limits=self.limits,
-            backend=self.backend,
-        )
-        return StudyRun(
-            problem=problem, study=record, store=store, view=view, timeout=self.timeout, factory=self.factory
-        )
+def made_by(trainer: Any, *, travels: bool) -> tuple[Any, str | None]:
+    """Return the Trainer, made here if a function was given, and the name by which others make it if it `travels`."""
+    factory = factory_name(trainer) if travels else None
+    return (trainer if isinstance(trainer, Trainer) or not callable(trainer) else trainer()), factory
 
 
 def checked_problem(trainer: Any, plan: Plan, objective: str, direction: str | None) -> Problem:

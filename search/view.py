@@ -15,11 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ..studies.records import Study, Trial, TrialState
+from .configuration import BATCH
 from .talk import printable, tell
 
 LONGEST_BAR, SHORTEST_BAR = 24, 10  # in characters
-#: The value that is made smaller where memory is too small for it: `memory.BATCH`, whose module imports Optuna.
-BATCH = "per_device_train_batch_size"
 
 
 class View:

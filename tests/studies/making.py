@@ -8,8 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from hpsearch.studies.engine import make_engine
 from hpsearch.studies.records import Study, Trial, TrialState
 from hpsearch.studies.store import StudyStore
+from hpsearch.studies.tables import PREFIX, VERSION_TABLE, metadata
 
 CLAIMER = Path(__file__).with_name("claimer.py")
 
@@ -63,3 +68,17 @@ def said_by(processes: list[subprocess.Popen[str]]) -> list[str]:
     lines = [line for process in processes for line in process.communicate(timeout=120)[0].split()]
     assert [0] * len(processes) == [process.returncode for process in processes]
     return lines
+
+
+def differences(url: str) -> list[Any]:
+    """Return how the tables at `url` differ from `tables.py`."""
+    engine = make_engine(url)
+    options = {
+        "compare_type": True,
+        "version_table": VERSION_TABLE,
+        "include_name": lambda name, kind, parents: kind != "table" or name.startswith(PREFIX),
+    }
+    with engine.connect() as connection:
+        found = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+    engine.dispose()
+    return found

@@ -17,14 +17,11 @@ from itertools import count
 from typing import Any
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from optuna import create_study, load_study, logging
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState as OptunaState
 from sqlalchemy import Engine, create_engine, event, text
 
-from hpsearch.studies.engine import make_engine
 from hpsearch.studies.errors import ConfigurationTaken, StoreOutdated
 from hpsearch.studies.identity import fingerprint
 from hpsearch.studies.leases import LeaseWatch
@@ -32,9 +29,9 @@ from hpsearch.studies.optuna_storage import optuna_storage
 from hpsearch.studies.records import Study, Trial, TrialState
 from hpsearch.studies.schema import REVISIONS, SchemaState, schema_status, upgrade
 from hpsearch.studies.store import StudyStore
-from hpsearch.studies.tables import PREFIX, VERSION_TABLE, metadata
+from hpsearch.studies.tables import VERSION_TABLE
 
-from .making import said_by
+from .making import differences, said_by
 from .old_stores import OUTDATED, RELEASED, STORES, OldStore, all_of, change_trials, everything, put_old_store, rows_of
 
 #: Columns that no record shows: how a study counts its trials.
@@ -248,20 +245,6 @@ class TestMysqlUpgrades(UpgradeContract):
     """Released rows on MariaDB or MySQL."""
 
     SERVER = "HPSEARCH_TEST_MYSQL_URL"
-
-
-def differences(url: str) -> list[Any]:
-    """Return how the tables at `url` differ from `tables.py`."""
-    engine = make_engine(url)
-    options = {
-        "compare_type": True,
-        "version_table": VERSION_TABLE,
-        "include_name": lambda name, kind, parents: kind != "table" or name.startswith(PREFIX),
-    }
-    with engine.connect() as connection:
-        found = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
-    engine.dispose()
-    return found
 
 
 def check_read(old: OldStore, store: StudyStore) -> None:
