@@ -18,6 +18,9 @@ from .searching import Search, check_whole, ended
 
 TRIALS = int(os.environ.get("HPSEARCH_FAULT_TRIALS", "8"))
 WORKERS = 4
+#: Seconds between two kills. A trial lives through it more often than not, also on a slow machine: four workers that are
+#: killed faster than they finish anything would end nothing but each other's trials.
+EVERY_S = (2.0, 6.0)
 
 
 class Killer:
@@ -40,7 +43,7 @@ class Killer:
 
     def go_on(self) -> None:
         """Kill, wait, kill."""
-        while not self.over.wait(self.draw.uniform(0.5, 4.0)):
+        while not self.over.wait(self.draw.uniform(*EVERY_S)):
             workers = self.search.workers()
             if workers:
                 with suppress(ProcessLookupError):
