@@ -18,7 +18,7 @@ from .searching import Search, check_whole, ended
 
 TRIALS = int(os.environ.get("HPSEARCH_FAULT_TRIALS", "8"))
 WORKERS = 4
-#: Seconds between two kills. A trial lives through it more often than not, also on a slow machine: four workers that are
+#: Seconds between two kills. A trial lives through it more often than not, also on a slow machine: workers that are
 #: killed faster than they finish anything would end nothing but each other's trials.
 EVERY_S = (2.0, 6.0)
 
