@@ -81,6 +81,11 @@ class Search:
         """Return the process ids of those who hold a trial."""
         return [int(str(one.worker).split(":")[1]) for one in self.found() if one.state is TrialState.RUNNING]
 
+    def seconds_a_trial(self) -> float:
+        """Return what a trial takes here, as far as that is known."""
+        took = [one.total_seconds for one in self.found() if one.state is TrialState.COMPLETE]
+        return sum(filter(None, took)) / len(took) if took else 4.0
+
     def wait_for(self, count: int, seconds: float = 120) -> None:
         """Wait until so many trials have ended."""
         deadline = time.monotonic() + seconds

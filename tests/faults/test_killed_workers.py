@@ -18,9 +18,8 @@ from .searching import Search, check_whole, ended
 
 TRIALS = int(os.environ.get("HPSEARCH_FAULT_TRIALS", "8"))
 WORKERS = 4
-#: Seconds between two kills. A trial lives through it more often than not, also on a slow machine: workers that are
-#: killed faster than they finish anything would end nothing but each other's trials.
-EVERY_S = (2.0, 6.0)
+#: Between two kills, in trials: four workers are each killed about every third trial, on a fast machine and on a slow one.
+EVERY = (0.2, 1.2)
 
 
 class Killer:
@@ -43,7 +42,7 @@ class Killer:
 
     def go_on(self) -> None:
         """Kill, wait, kill."""
-        while not self.over.wait(self.draw.uniform(*EVERY_S)):
+        while not self.over.wait(self.draw.uniform(*EVERY) * self.search.seconds_a_trial()):
             workers = self.search.workers()
             if workers:
                 with suppress(ProcessLookupError):
