@@ -23,6 +23,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import datasets
 import transformers
 from accelerate.state import AcceleratorState, GradientState, PartialState
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
@@ -50,6 +51,18 @@ CARRIED = (
     "optimizer_cls_and_kwargs",
     "preprocess_logits_for_metrics",
 )
+
+
+def with_lengths_read(sampler: Any) -> Any:
+    """Return a sampler that groups by length with the lengths in memory, all at once.
+
+    The stock Trainer hands it a column of `datasets`, of which it asks for one row after the other, at a third of a
+    millisecond each: for a small model half of all the time.
+    """
+    lengths = getattr(sampler, "lengths", None)
+    if isinstance(lengths, datasets.Column):
+        sampler.lengths = lengths[:]
+    return sampler
 
 
 def takes_parameters(model_init: Any) -> bool:
@@ -96,6 +109,16 @@ class TrialMixin:
             if run.ended is not None and run.ended.failure is not None:
                 trial.set_user_attr(FAILURE, run.ended.failure.value)
         return output
+
+    def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the sampler of the training set, see `with_lengths_read`."""
+        parent: Any = super()
+        return with_lengths_read(parent._get_train_sampler(*args, **kwargs))
+
+    def _get_eval_sampler(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the sampler of the evaluation set, see `with_lengths_read`."""
+        parent: Any = super()
+        return with_lengths_read(parent._get_eval_sampler(*args, **kwargs))
 
     def _hp_search_setup(self, trial: Any) -> None:
         """Remember the trial; `train` has resolved it already, where stock assigns it to the arguments here."""
