@@ -18,7 +18,7 @@ from .searching import Search, check_whole, ended
 
 TRIALS = int(os.environ.get("HPSEARCH_FAULT_TRIALS", "8"))
 WORKERS = 4
-#: Between two kills, in trials: four workers are each killed about every third trial, on a fast machine and on a slow one.
+#: Trials between two kills: each of four workers is killed about every third one, on a fast machine and on a slow one.
 EVERY = (0.2, 1.2)
 
 
