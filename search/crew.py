@@ -37,6 +37,8 @@ LOOK_S = 0.25  #: seconds between two looks at the workers
 GRACE_S = 10.0
 #: Seconds for a worker to give its trial back when it is told to end.
 FAREWELL_S = 30.0
+#: Seconds after which it is said that no worker has begun.
+LATE_S = 60.0
 #: Deaths in a row, for each worker, without a finished trial in between: then something kills every one of them.
 DEATHS = 5
 
@@ -117,6 +119,7 @@ class Crew:
     members: list[Member] = field(default_factory=list)
     deaths: int = 0
     done: int = 0
+    said_late: bool = False
     first_seen: dict[tuple[int, int], float] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -126,12 +129,19 @@ class Crew:
         """
         watch = StudyWatch(store=self.store, study=self.study, view=self.view)
         with self.ending():
-            self.members = [self.start(orders) for orders in self.orders]
+            self.members, began = [self.start(orders) for orders in self.orders], self.clock()
             while not all(member.is_over and not member.died for member in self.members):
                 raise_if_interrupted()
                 time.sleep(LOOK_S)
                 self.look(watch)
+                self.say_if_late(began)
             watch.look()
+
+    def say_if_late(self, began: float) -> None:
+        """Tell once that no worker has begun: a cluster may be full of other people's work."""
+        if not self.said_late and self.clock() - began > LATE_S and all(one.name is None for one in self.members):
+            self.view.say(f"no worker has begun after {LATE_S:.0f} s: is there room for them? waiting")
+            self.said_late = True
 
     def look(self, watch: StudyWatch) -> None:
         """Look after the workers once. A store that is away is waited for by them, not here."""

@@ -6,6 +6,7 @@ A cluster started here ends with the search, on every way out; one that was join
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 import warnings
@@ -96,6 +97,8 @@ def connect(address: str | None) -> Any:
     import ray
 
     own = address in (None, LOCAL)
+    if own:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster that nobody asked for tells nobody
     extent = {"num_cpus": devices.cores(), "object_store_memory": OBJECT_STORE, "include_dashboard": False}
     logging.getLogger("ray").setLevel(logging.CRITICAL)  # until it has a log to write to, see `quiet`
     try:

@@ -209,12 +209,29 @@ def best_line(best: Trial | None) -> str:
 
 
 def shown_params(trial: Trial) -> dict[str, Any]:
-    """Return a trial's values; a batch that ran in pieces, to fit into memory, with how: `64 (16 x 4)`."""
+    """Return a trial's values.
+
+    A batch that ran in pieces, to fit into memory, has how: `64 (16 x 4)`. A value that changed during the training has
+    all it was: `0.001 > 0.0008`.
+    """
     params, args = dict(trial.params or {}), trial.config.get("args")
-    batch, piece = params.get(BATCH), args.get(BATCH) if isinstance(args, dict) else None
+    args = args if isinstance(args, dict) else {}
+    batch, piece = params.get(BATCH), args.get(BATCH)
     if isinstance(batch, int) and isinstance(piece, int) and 0 < piece < batch:
         params[BATCH] = f"{batch} ({piece} x {batch // piece})"
+    changes = changes_of(trial)
+    if changes:  # the weights may stem from another trial, which began with other values
+        params |= {name: args[name] for name in params if name in args}
+    for name in {name for values in changes for name in values if name in params}:
+        params[name] = " > ".join(map(short, [params[name], *(values[name] for values in changes if name in values)]))
     return params
+
+
+def changes_of(trial: Trial) -> list[dict[str, Any]]:
+    """Return the values that changed during a trial's training, change by change; see `schedule`."""
+    written = trial.config.get("schedule")
+    changes = [one.get("values") for one in written if isinstance(one, dict)] if isinstance(written, list) else []
+    return [values for values in changes if isinstance(values, dict)]
 
 
 def short_values(params: dict[str, Any]) -> str:

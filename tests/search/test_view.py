@@ -11,8 +11,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from hpsearch.search.configuration import BATCH
 from hpsearch.search.study_watch import StudyWatch
-from hpsearch.search.view import BATCH, LiveView, PlainView, View, duration, headline, short, size, view_for
+from hpsearch.search.view import LiveView, PlainView, View, duration, headline, short, shown_params, size, view_for
 from hpsearch.studies.records import Failure, Study, Trial, TrialState
 from hpsearch.studies.store import StudyStore
 
@@ -240,6 +241,17 @@ def test_a_headline_says_in_which_pieces_a_batch_ran():
     fitted = make_trial(1, params={BATCH: 64}, config={"args": {BATCH: 16, "gradient_accumulation_steps": 4}})
 
     assert headline(fitted).endswith(f"  {BATCH}=64 (16 x 4)")
+
+
+def test_values_that_changed_are_shown_with_all_they_were():
+    """A trial of a population is shown with the values its weights were made with, one after the other."""
+    changes = [{"share": 0.25, "values": {"learning_rate": 0.0008}, "after": 3}]
+    config = {"args": {"learning_rate": 0.001, "num_train_epochs": 2}, "schedule": changes}
+    trial = make_trial(1, params={"learning_rate": 0.5, "num_train_epochs": 1}, config=config)
+
+    assert {"learning_rate": "0.001 > 0.0008", "num_train_epochs": 2} == shown_params(trial)
+    odd = make_trial(1, params={"learning_rate": 0.5}, config={"schedule": [3, {"values": "x"}], "args": "y"})
+    assert {"learning_rate": 0.5} == shown_params(odd)
 
 
 def test_several_workers_are_seen_through_the_store(tmp_path: Path):
