@@ -20,8 +20,21 @@ from hpsearch.studies.store import StudyStore
 
 from ..search.command import MAIN
 
+#: As small a model as there is: the faults are in what surrounds it.
+SMALLEST = [
+    f"--model-config={name}={value}"
+    for name, value in {
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+    }.items()
+]
 #: Trials of about a second on one thread. A loss tells models apart that have learned little.
-QUICK = ("--objective", "loss", "--set", "num_train_epochs=1", "--subset", "0.1", "--no-retrain")
+QUICK = (
+    *("--objective", "loss", "--set", "num_train_epochs=1", "--subset", "0.1", "--no-retrain", "--precision", "fp32"),
+    *SMALLEST,
+)
 
 
 @dataclass
