@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hpsearch.studies.errors import StoreFailed, StoreNotFound, StudyNotFound
+from hpsearch.studies.errors import StoreFailed, StoreNotFound, StoreOutdated, StudyNotFound
 from hpsearch.studies.optuna_storage import optuna_storage
 from hpsearch.studies.records import Trial, TrialState
 from hpsearch.studies.store import StudyStore
@@ -86,7 +86,7 @@ class Search:
 
     def found(self) -> list[Trial]:
         """Return the trials by now; none while there is no study."""
-        with contextlib.suppress(StoreNotFound, StudyNotFound, StoreFailed), self.store() as store:
+        with contextlib.suppress(StoreNotFound, StoreOutdated, StudyNotFound, StoreFailed), self.store() as store:
             return store.trials(store.study("faults").study_id)
         return []
 

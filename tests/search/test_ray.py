@@ -18,7 +18,7 @@ import pytest
 from hpsearch.search.devices import Share
 from hpsearch.search.orders import Orders
 from hpsearch.search.ray_workers import RayWorker
-from hpsearch.studies.errors import StoreNotFound, StudyNotFound
+from hpsearch.studies.errors import StoreNotFound, StoreOutdated, StudyNotFound
 from hpsearch.studies.optuna_storage import optuna_storage
 from hpsearch.studies.records import Trial, TrialState
 from hpsearch.studies.store import StudyStore
@@ -181,7 +181,7 @@ def wait_for_trials(place: Place, study: str, count: int) -> None:
     """Wait until so many trials have ended."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        with suppress(StoreNotFound, StudyNotFound):
+        with suppress(StoreNotFound, StoreOutdated, StudyNotFound):
             if sum(one.state.is_finished for one in place.trials(study)) >= count:
                 return
         time.sleep(0.2)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from hpsearch.studies.errors import StoreNotFound, StudyNotFound
+from hpsearch.studies.errors import StoreNotFound, StoreOutdated, StudyNotFound
 from hpsearch.studies.records import Trial, TrialState
 from hpsearch.studies.store import StudyStore
 
@@ -78,7 +78,7 @@ class Search:
 
     def seen(self) -> list[Trial]:
         """Return the trials that another process can see by now."""
-        with contextlib.suppress(StoreNotFound, StudyNotFound):
+        with contextlib.suppress(StoreNotFound, StoreOutdated, StudyNotFound):
             return self.trials()
         return []
 
