@@ -21,7 +21,7 @@ from hpsearch.search.checkpoints import CheckpointKeeper
 from hpsearch.search.limits import Limits
 from hpsearch.search.paths import KEPT, StudyPaths
 from hpsearch.search.view import View
-from hpsearch.studies.errors import StoreNotFound, StudyNotFound
+from hpsearch.studies.errors import StoreNotFound, StoreOutdated, StudyNotFound
 from hpsearch.studies.records import Failure, Study, Trial, TrialState
 from hpsearch.studies.store import StudyStore
 
@@ -260,7 +260,7 @@ def wait_for(count: int) -> bool:
     """Wait until so many trials are complete; return whether they are, and the search still runs."""
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
-        with suppress(StoreNotFound, StudyNotFound), StudyStore.open("sqlite:///hpsearch.db") as store:
+        with suppress(StoreNotFound, StoreOutdated, StudyNotFound), StudyStore.open("sqlite:///hpsearch.db") as store:
             summary = store.summary(store.study("mine").study_id)
             if summary.complete >= count:
                 return summary.complete < 10
