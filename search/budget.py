@@ -47,13 +47,12 @@ class BudgetCallback(TrainerCallback):
         state.eval_steps = state.max_steps
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Ask for an evaluation where a look is due."""
+        """Ask for an evaluation where a look is due; keep the weights and stop where it is the one to stop after."""
         looks = self.due.get(state.global_step)
         if looks:
             control.should_evaluate = True
-            if looks[-1] >= self.stop_after:
-                control.should_save = control.should_save or self.stop_after < LOOKS
-                control.should_training_stop = True
+            if self.stop_after < LOOKS and looks[-1] >= self.stop_after:
+                control.should_save = control.should_training_stop = True
 
     def looks_at(self, step: int) -> list[int]:
         """Return the looks that `step` completes; none for an evaluation that nobody planned."""

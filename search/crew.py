@@ -120,7 +120,7 @@ class Crew:
     deaths: int = 0
     done: int = 0
     said_late: bool = False
-    first_seen: dict[tuple[int, int], float] = field(default_factory=dict)
+    first_seen: dict[tuple[int, int, str | None], float] = field(default_factory=dict)
 
     def run(self) -> None:
         """Search until every worker has found nothing left to do.
@@ -198,7 +198,8 @@ class Crew:
         """Kill workers that are stuck in a trial, with all processes they started; the trial has failed."""
         now = self.clock()
         for trial in self.store.running(self.study.study_id):
-            since = self.first_seen.setdefault((trial.number, trial.attempt), now)
+            key = trial.number, trial.attempt, trial.started_at
+            since = self.first_seen.setdefault(key, now - sum(trial.seconds.values()))
             member = self.holder(trial)
             if member is None or now - since < trial_timeout + GRACE_S:
                 continue

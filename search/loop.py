@@ -321,7 +321,7 @@ class TrialCallback(TrainerCallback):
 
     def __init__(self, trial: Trial, view: View, heart: Heartbeat, timeout: float | None) -> None:
         self.trial, self.view, self.heart, self.timeout = trial, view, heart, timeout
-        self.began = time.monotonic()
+        self.began = time.monotonic() - sum(trial.seconds.values())  # a trial that waited at rungs goes on
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Report the share of steps done."""

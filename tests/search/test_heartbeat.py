@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 from transformers import TrainerCallback
 
-from hpsearch.search.errors import TrialTaken
+from hpsearch.search.errors import TrialTaken, TrialTimedOut
 from hpsearch.search.heartbeat import Heartbeat
 from hpsearch.search.loop import TrialCallback
 from hpsearch.search.view import View
@@ -254,6 +254,15 @@ def test_a_training_stops_at_the_next_step_once_its_trial_is_lost(place):
         callback.on_prediction_step(None, None, None)
     heart.begin(trial)
     callback.check()
+
+
+def test_the_time_of_a_trial_is_that_of_all_its_segments(place):
+    """C7: a trial that waited at a rung has used up what it trained before; the waiting costs it nothing."""
+    trial = dataclasses.replace(place.claim(), rung=1, seconds={"train": 50.0, "evaluate": 9.0})
+    TrialCallback(trial, View(), place.heart(), 60.0).check()
+
+    with pytest.raises(TrialTimedOut):
+        TrialCallback(trial, View(), place.heart(), 58.0).check()
 
 
 class TakenAway(TrainerCallback):
