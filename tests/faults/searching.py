@@ -99,7 +99,7 @@ class Search:
         took = [one.total_seconds for one in self.found() if one.state is TrialState.COMPLETE]
         return sum(filter(None, took)) / len(took) if took else 4.0
 
-    def wait_for(self, count: int, seconds: float = 120) -> None:
+    def wait_for(self, count: int, seconds: float = 240) -> None:
         """Wait until so many trials have ended."""
         deadline = time.monotonic() + seconds
         while sum(one.state.is_finished for one in self.found()) < count:

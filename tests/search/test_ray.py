@@ -65,14 +65,19 @@ class Place:
             return store.trials(store.study(study).study_id)
 
     def left(self) -> list[str]:
-        """Return the processes that commands of this place left running."""
+        """Return the processes that commands of this place left running; they have half a minute to end."""
+        deadline = time.monotonic() + 30
+        while (found := self.running()) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        return found
+
+    def running(self) -> list[str]:
+        """Return the processes that commands of this place started and that run now."""
         found = []
         for process in psutil.process_iter():
-            try:
+            with suppress(psutil.Error):
                 if process.environ().get("HPSEARCH_MARK") == str(self.folder) and process.status() != "zombie":
                     found.append(" ".join(process.cmdline())[:100])
-            except psutil.Error:
-                continue
         return found
 
 
@@ -136,7 +141,7 @@ def test_an_interrupted_search_gives_its_trials_back(place: Place) -> None:
     process = place.start("run", *QUICK, "--study", "stopped", "--trials", "30", *RAY)
     wait_for_trials(place, "stopped", 2)
     os.kill(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=120)
 
     assert 130 == process.returncode, said
     assert "Traceback" not in said
@@ -179,7 +184,7 @@ def comparable(trial: Trial) -> dict[str, Any]:
 
 def wait_for_trials(place: Place, study: str, count: int) -> None:
     """Wait until so many trials have ended."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         with suppress(StoreNotFound, StoreOutdated, StudyNotFound):
             if sum(one.state.is_finished for one in place.trials(study)) >= count:
