@@ -73,11 +73,26 @@ class ClaimedStorage:
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         """Return the trials as `BaseStorage` does, with the two exceptions above."""
-        found = self._keep_trying(lambda: self._inner.get_all_trials(study_id, deepcopy=deepcopy))
         if states == (TrialState.WAITING,):
-            return [one for one in found if one.state is TrialState.WAITING and one._trial_id == self._mine]
+            return self._claimed(study_id)
+        found = self._keep_trying(lambda: self._inner.get_all_trials(study_id, deepcopy=deepcopy))
         seen = [_as_pruned(one) if _is_blamed(one) else one for one in found]
         return [one for one in seen if states is None or one.state in states]
+
+    def _claimed(self, study_id: int) -> list[FrozenTrial]:
+        """Return the claimed trial while it waits: that one alone is read, however many there are.
+
+        Optuna's cache writes parameters of trials alone that it has seen, so it is shown this one.
+        """
+        if self._mine is None:
+            return []
+        try:
+            mine = self._keep_trying(lambda: self._inner.get_trial(self._mine))
+        except KeyError:
+            return []  # it is gone
+        self.get_study_directions(study_id)  # makes the cache's entry of the study
+        self._inner._add_trials_to_cache(study_id, [mine])
+        return [mine] if mine.state is TrialState.WAITING else []
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Any = None) -> bool:
         """Set them; a trial that is finished already was told by somebody who took this worker for dead."""

@@ -34,7 +34,7 @@ def test_no_writer_finds_the_file_locked(tmp_path: Path, processes: int, each: i
             subprocess.Popen([sys.executable, str(WRITER), url], stderr=subprocess.PIPE, text=True, env=env)
             for _ in range(processes)
         ]
-        said = [process.communicate(timeout=550)[1] for process in running]
+        said = [process.communicate(timeout=1500)[1] for process in running]
         trials = store.trials(study.study_id)
 
     assert [""] * processes == said
