@@ -83,8 +83,9 @@ from hpsearch.search.options import RunOptions
 from hpsearch.search.stored_problem import problem_of, space_of
 
 class Clock(TrainerCallback):
+    notes = sys.argv[1]
     def note(self, what):
-        with open(sys.argv[1], "a") as file:
+        with open(self.notes, "a") as file:
             file.write(json.dumps([what, time.time()]) + "\\n")
     def on_train_begin(self, *args, **kwargs):
         self.note("begin")
