@@ -99,6 +99,8 @@ from hpsearch.search.splits import at_fraction
 trainer.train_dataset = at_fraction(trainer.train_dataset, 0.1, 42)
 trainer.args.eval_strategy = "epoch"
 trainer.add_callback(Clock())
+make = trainer.model_init
+trainer.model_init = lambda: make({})
 began = time.time()
 trainer.hyperparameter_search(
     backend="ray", n_trials=int(sys.argv[2]), direction="maximize",
