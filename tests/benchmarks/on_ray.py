@@ -180,6 +180,7 @@ def memory(folder: Path, rows: int) -> None:
     """Print what eight workers take more after each has read all of one prepared data set."""
     import ray
 
+    from hpsearch.search.options import RunOptions
     from hpsearch.search.stored_problem import problem_of, space_of
 
     draw = random.Random(0)
@@ -189,13 +190,14 @@ def memory(folder: Path, rows: int) -> None:
         for _ in range(rows):
             file.write(f"{' '.join(draw.choices(words, k=60))},{draw.choice('ab')}\n")
     os.environ.update(environment(folder))
-    options = options_of_large(folder)
-    problem_of(options, space_of(options))  # prepared once, as the process that starts a search does
-    prepared = [path for path in (folder / "cache").rglob("*.arrow") if "full_train" in str(path)]
-    size = sum(path.stat().st_size for path in prepared)
+    file = str(folder / "large.csv")
+    options = RunOptions(train_file=file, text_columns="text", label_column="label", subset=1.0, precision="fp32")
+    source = problem_of(options, space_of(options)).source  # prepared once, as who starts a search does
+    data = source.prepared().folder / "full_train"
+    size = sum(path.stat().st_size for path in data.glob("*.arrow"))
     ray.init(num_cpus=WORKERS, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     try:
-        readers = [ray.remote(num_cpus=1)(Reader).remote(str(folder)) for _ in range(WORKERS)]
+        readers = [ray.remote(num_cpus=1)(Reader).remote(str(data)) for _ in range(WORKERS)]
         before = sum(ray.get([one.opened.remote() for one in readers]))
         read = ray.get([one.read.remote() for one in readers])
         after = sum(ray.get([one.size.remote() for one in readers]))
@@ -208,26 +210,19 @@ def memory(folder: Path, rows: int) -> None:
     )
 
 
-def options_of_large(folder: Path) -> Any:
-    """Return the options that name the large data set."""
-    from hpsearch.search.options import RunOptions
-
-    file = str(folder / "large.csv")
-    return RunOptions(train_file=file, text_columns="text", label_column="label", subset=1.0, precision="fp32")
-
-
 class Reader:
-    """A worker on the cluster that opens the prepared data as any worker does, and reads all of it."""
+    """A worker on the cluster that opens the prepared data as `prepare` does where it is there, and reads all of it."""
 
     def __init__(self, folder: str) -> None:
-        self.folder = Path(folder)
+        self.folder = folder
 
     def opened(self) -> int:
         """Open the data; return the memory of this process."""
-        from hpsearch.search.stored_problem import problem_of, space_of
+        import datasets
 
-        options = options_of_large(self.folder)
-        self.data = problem_of(options, space_of(options)).source.splits({}).full_train
+        from hpsearch.search import worker_process  # noqa: F401 - what every worker imports
+
+        self.data = datasets.load_from_disk(self.folder)
         return self.size()
 
     def read(self) -> int:
