@@ -16,7 +16,6 @@ from ..studies.records import Model, Study, Trial
 from ..studies.store import StudyStore
 from .checks import (
     check_fraction,
-    check_jobs,
     check_places,
     check_score,
     check_seed,
@@ -26,7 +25,6 @@ from .checks import (
 from .command_output import emit, next_commands, outcome_json, outcome_table, print_check
 from .interrupts import raise_if_interrupted
 from .limits import Limits
-from .local_workers import search, warm_up
 from .options import RunOptions
 from .samplers import check_pruner, check_sampler
 from .stored_problem import chatter_away, problem_of, space_of, stored_problem, study_name, task_of
@@ -37,7 +35,7 @@ from .workers import Workers
 
 def run_search(options: RunOptions, *, as_json: bool) -> None:
     """Search, retrain with the winner, and print how it ended."""
-    space, workers = checked(options), workers_of(options)
+    space, workers = checked(options)
     workers.check_store(options.store)
     with view_for(quiet=options.quiet) as view:
         view.phase("preparing the data and the model")
@@ -63,21 +61,20 @@ def join_study(
     places: Mapping[str, str],
 ) -> None:
     """Work on a study that somebody started, until it has its total; `places` is as in `stored_problem`."""
-    jobs_wanted = check_jobs(jobs)
+    workers = Workers(jobs=jobs)
     check_timeout(timeout)
     check_shared(store_url)
     store = StudyStore.open(store_url)
     study = store.study(name)
-    several = jobs_wanted != 1 or Limits.of(study).trial_timeout is not None
+    killable = Limits.of(study).trial_timeout is not None
     with view_for(quiet=quiet) as view:
         view.phase("preparing the data and the model")
-        if several:
-            warm_up()
-        from .joining import join
+        with workers.searching(trials=study.trials, killable=killable, places=places) as search_study:
+            from .joining import join
 
-        run = join(store, study, view=view, timeout=timeout, verbose=verbose, places=places)
-        before = run.finished()
-        search(run, jobs, places) if several else run.search()
+            run = join(store, study, view=view, timeout=timeout, verbose=verbose, places=places)
+            before = run.finished()
+            search_study(run)
     tell(f"study {name!r}: {run.finished()} of {study.trials} trials done, {run.finished() - before} since this joined")
 
 
@@ -136,7 +133,7 @@ def open_run(options: RunOptions, space: Space, view: View) -> Any:
 
 def check_search(options: RunOptions, *, as_json: bool) -> None:
     """Build the problem and print what a search of it would do."""
-    problem = problem_of(options, checked(options))
+    problem = problem_of(options, checked(options)[0])
     for remark in problem.remarks:
         tell(remark)
     print_check(problem, options.trials, as_json=as_json)
@@ -203,13 +200,14 @@ def model_folder(store_url: str, model: str) -> Path:
     return Path(models[-1].folder)
 
 
-def checked(options: RunOptions) -> Space:
-    """Check what needs no data, before anything is loaded; return the space."""
+def checked(options: RunOptions) -> tuple[Space, Workers]:
+    """Check what needs no data, before anything is loaded; return the space, and who runs the trials."""
     check_numbers(options)
+    workers = workers_of(options)
     space = space_of(options)
     check_places(options.store, study_name(options), fork=options.fork, output_dir=options.output_dir)
     check_test_file(options)
-    return space
+    return space, workers
 
 
 def limits_of(options: RunOptions) -> Limits:
@@ -235,7 +233,6 @@ def check_numbers(options: RunOptions) -> None:
     check_fraction(options.subset)
     check_seed(options.seed)
     check_timeout(options.timeout)
-    workers_of(options)
     limits_of(options)
     check_score(options.score)
     check_sampler(options.sampler)

@@ -108,7 +108,8 @@ class Configuration:
         """Return the fields of `TrainingArguments` as they are just before that share of the budget."""
         values = dict(self.args)
         for change in self.schedule:
-            values.update(change["values"] if change["share"] < share else {})
+            if change["share"] < share:
+                values |= change["values"]
         return values
 
     def to_dict(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from .devices import Share
 from .errors import SearchFailed
 from .interrupts import raise_if_interrupted, uninterrupted
 from .limits import Limits
-from .orders import Orders
+from .orders import Complaint, Orders
 from .paths import StudyPaths
 from .study_watch import StudyWatch
 from .view import View
@@ -48,7 +48,7 @@ class Member(Protocol):
 
     orders: Any
     name: str | None  #: as the store knows it, once it has begun
-    words: tuple[str, str | None, int] | None  #: what it said when it failed
+    words: Complaint | None  #: what it said when it failed
 
     @property
     def cause_of_death(self) -> str:

@@ -19,7 +19,7 @@ from ..studies.worker import worker_name
 from . import devices
 from .checks import check_jobs
 from .crew import crew_of, orders_of
-from .orders import Orders
+from .orders import Complaint, Orders
 
 if TYPE_CHECKING:
     from .study_run import StudyRun
@@ -94,7 +94,7 @@ class LocalMember:
     process: Any
     news: Connection
     name: str | None
-    words: tuple[str, str | None, int] | None = None
+    words: Complaint | None = None
 
     @property
     def is_over(self) -> bool:

@@ -106,8 +106,10 @@ class SearchLoop:
     def tidy(self) -> None:
         """Remove what nobody needs any more: checkpoints, and weights at rungs when every trial has ended."""
         self.keeper.tidy()
+        if self.population is None:
+            return
         summary = self.store.summary(self.study.study_id)
-        if self.population is not None and summary.complete + summary.pruned >= self.study.trials:
+        if summary.complete + summary.pruned >= self.study.trials:
             self.population.drop_rungs()
 
     @contextlib.contextmanager
@@ -246,7 +248,7 @@ class SearchLoop:
 
     def segment(self, trial: Trial) -> Segment:
         """Return what of a trial is trained next: all of it, where it waits for nobody."""
-        if self.population is None:
+        if self.population is None or trial.rung == 0:
             return BEGINNING
         return self.population.segment(trial, self.store.trials(self.study.study_id))
 

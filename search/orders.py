@@ -1,4 +1,4 @@
-"""What a worker is told: a small plain object, for a pipe to a process or a Ray cluster alike.
+"""What a worker is told, and what it answers: small plain objects, for a pipe to a process or a Ray cluster alike.
 
 Never a Trainer, a model or data: the worker makes them from the study's row (`joining`).
 """
@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .devices import Share
+
+#: Why a worker could not go on: a sentence, a hint, an exit code.
+Complaint = tuple[str, str | None, int]
 
 
 @dataclass(frozen=True, kw_only=True)

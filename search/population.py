@@ -50,6 +50,11 @@ def check_changeable(space: Space) -> None:
         )
 
 
+def score_from(pruner: str, asked: str) -> str:
+    """Return which evaluation gives a trial its score: a population's weights are those at the end of the training."""
+    return "last" if pruner == PBT else asked
+
+
 def changeable(space: Space) -> list[str]:
     """Return the names that a training of this space can change on its way."""
     return [name for name in LIVE if name in space.names and not isinstance(space.parameters[name], Constant)]
@@ -77,9 +82,7 @@ class Population:
     paths: StudyPaths
 
     def segment(self, trial: Trial, trials: Iterable[Trial]) -> Segment:
-        """Return what a claimed trial trains next; `trials` are all of the study."""
-        if trial.rung == 0:
-            return BEGINNING
+        """Return what a claimed trial that waited at a rung trains next; `trials` are all of the study."""
         self.drop_rungs_below(trial.rung)
         chance = random.Random(seed_of(self.seed, trial.number, draw=trial.rung))
         parent = self.parent(trial, scores_at(trial.rung, trials), chance)

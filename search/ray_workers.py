@@ -13,10 +13,8 @@ from importlib.metadata import version
 from typing import Any
 
 from ..studies.worker import worker_name
-from .orders import Orders
+from .orders import Complaint, Orders
 from .ray_cluster import Needs
-
-Complaint = tuple[str, str | None, int]
 
 
 class RayWorker:

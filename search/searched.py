@@ -25,7 +25,7 @@ from .factory import factory_name
 from .limits import Limits
 from .loop import Plan
 from .options import DEFAULT_STORE
-from .population import PBT
+from .population import score_from
 from .probe import check_objective_is_returned
 from .problem import Problem
 from .retrain import retrain, winner
@@ -130,7 +130,7 @@ def search_trainer(
         space=_space(space),
         fraction=check_fraction(subset),
         seed=check_seed(trainer_seed(template) if seed is None else seed),
-        score_from="last" if pruner == PBT else check_score(score),
+        score_from=score_from(pruner, check_score(score)),
         sampler=check_sampler(sampler),
         pruner=check_pruner(pruner),
     )

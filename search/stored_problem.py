@@ -128,6 +128,7 @@ def problem_of(
     with chatter_away():
         from . import raw_cache
         from .loop import Plan
+        from .population import score_from
         from .task_problem import task_problem
 
         raw = (raw_cache.kept(raw_fingerprint, cache_folder()) if raw_fingerprint else None) or load(options, task)
@@ -138,7 +139,7 @@ def problem_of(
                 space=space,
                 fraction=options.subset,
                 seed=options.seed,
-                score_from=score_of(options),
+                score_from=score_from(options.pruner, options.score),
                 sampler=options.sampler,
                 pruner=options.pruner,
             ),
@@ -149,11 +150,6 @@ def problem_of(
         )
     notes = {"raw": raw.fingerprint, "options": kept_options(options)}
     return dataclasses.replace(problem, notes={**problem.notes, **notes})
-
-
-def score_of(options: RunOptions) -> str:
-    """Return which evaluation gives a trial its score; the weights of a population's trials are those at the end."""
-    return "last" if options.pruner == "pbt" else options.score
 
 
 def load(options: RunOptions, task: Task) -> Any:

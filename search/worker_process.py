@@ -24,11 +24,9 @@ from .devices import VISIBLE, GpuLease, gpus, take_gpu
 from .errors import Interrupted
 from .interrupts import remember_interrupts
 from .joining import join
-from .orders import Orders
+from .orders import Complaint, Orders
 from .paths import StudyPaths
 
-#: Why a worker could not go on: a sentence, a hint, an exit code.
-Complaint = tuple[str, str | None, int]
 #: Exit code of a worker that has said why it failed.
 FAILED = 1
 #: Seconds between two looks for a GPU while other searches of this machine have all of them.

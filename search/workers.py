@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
@@ -72,10 +72,13 @@ class Workers:
             check_shared(store_url)
 
     @contextmanager
-    def searching(self, *, trials: int, killable: bool) -> Iterator[Callable[[StudyRun], None]]:
+    def searching(
+        self, *, trials: int, killable: bool, places: Mapping[str, str] | None = None
+    ) -> Iterator[Callable[[StudyRun], None]]:
         """Start what takes time, and yield the function that searches a study.
 
-        A `killable` trial needs a process of its own. Raises `BadInput` where there is no such cluster.
+        A `killable` trial needs a process of its own; `places`, for processes of this machine, is as in
+        `stored_problem`. Raises `BadInput` where there is no such cluster.
         """
         if self.backend == "ray":
             from .ray_search import searching_on_ray
@@ -90,6 +93,6 @@ class Workers:
                 yield search_study
         elif self.several or killable:
             warm_up()
-            yield lambda run: search(run, str(self.jobs))
+            yield lambda run: search(run, str(self.jobs), places)
         else:
             yield lambda run: run.search()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import event
 
 from hpsearch.studies.engine import make_engine
 from hpsearch.studies.records import Study, Trial, TrialState
@@ -68,6 +71,16 @@ def said_by(processes: list[subprocess.Popen[str]]) -> list[str]:
     lines = [line for process in processes for line in process.communicate(timeout=120)[0].split()]
     assert [0] * len(processes) == [process.returncode for process in processes]
     return lines
+
+
+@contextmanager
+def listening(source: Any, happening: str, told: Callable[..., None]) -> Iterator[None]:
+    """Let `told` hear of what happens in an engine, or in all, until the block is left; see `sqlalchemy.event`."""
+    event.listen(source, happening, told)
+    try:
+        yield
+    finally:
+        event.remove(source, happening, told)
 
 
 def differences(url: str) -> list[Any]:

@@ -19,7 +19,7 @@ import optuna
 import pytest
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState as OptunaState
-from sqlalchemy import Connection, Engine, event, make_url, update
+from sqlalchemy import Connection, Engine, make_url, update
 
 from hpsearch.studies.claimed_storage import ClaimedStorage
 from hpsearch.studies.errors import StoreAway
@@ -31,7 +31,7 @@ from hpsearch.studies.store import StudyStore
 from hpsearch.studies.tables import trials
 
 from ..proxy import Proxy
-from .making import claimed, make_study
+from .making import claimed, listening, make_study
 from .sharing import COUNT, free_slots, new_name
 from .test_store import MYSQL, POSTGRES
 
@@ -283,13 +283,8 @@ def cut_at_commit(engine: Engine, proxy: Proxy, *, reached: bool, of: str = "") 
             cuts.append(reached)
             (proxy.cut_at_answer if reached else proxy.cut_for)(BLINK_S)
 
-    event.listen(engine, "after_cursor_execute", executed)
-    event.listen(engine, "commit", commits)
-    try:
+    with listening(engine, "after_cursor_execute", executed), listening(engine, "commit", commits):
         yield
-    finally:
-        event.remove(engine, "after_cursor_execute", executed)
-        event.remove(engine, "commit", commits)
     assert [reached] == cuts
 
 
@@ -303,11 +298,8 @@ def cut_at(engine: Engine, proxy: Proxy, part: str) -> Iterator[None]:
             cuts.append(part)
             proxy.cut_for(BLINK_S)
 
-    event.listen(engine, "before_cursor_execute", about_to_run)
-    try:
+    with listening(engine, "before_cursor_execute", about_to_run):
         yield
-    finally:
-        event.remove(engine, "before_cursor_execute", about_to_run)
     assert [part] == cuts
 
 
@@ -321,11 +313,8 @@ def cut_when_idle(engine: Engine, proxy: Proxy) -> Iterator[None]:
             cuts.append(BLINK_S)
             proxy.cut_for(BLINK_S)
 
-    event.listen(engine, "checkin", is_idle)
-    try:
+    with listening(engine, "checkin", is_idle):
         yield
-    finally:
-        event.remove(engine, "checkin", is_idle)
     assert [BLINK_S] == cuts
 
 

@@ -20,7 +20,7 @@ import pytest
 from optuna import create_study, load_study, logging
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState as OptunaState
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, create_engine, text
 
 from hpsearch.studies.errors import ConfigurationTaken, StoreOutdated
 from hpsearch.studies.identity import fingerprint
@@ -31,7 +31,7 @@ from hpsearch.studies.schema import REVISIONS, SchemaState, schema_status, upgra
 from hpsearch.studies.store import StudyStore
 from hpsearch.studies.tables import VERSION_TABLE
 
-from .making import differences, said_by
+from .making import differences, listening, said_by
 from .old_stores import OUTDATED, RELEASED, STORES, OldStore, all_of, change_trials, everything, put_old_store, rows_of
 
 #: Columns that no record shows: how a study counts its trials.
@@ -292,8 +292,5 @@ def dying_after(changes: int) -> Iterator[None]:
         if statement.lstrip().startswith(CHANGES) and next(left) == 0:
             raise Killed
 
-    event.listen(Engine, "after_cursor_execute", executed)
-    try:
+    with listening(Engine, "after_cursor_execute", executed):
         yield
-    finally:
-        event.remove(Engine, "after_cursor_execute", executed)
