@@ -11,6 +11,7 @@ from ..studies.store import StudyStore
 from .paths import DEFAULT_OUTPUT, check_folder
 
 SCORES = ("best", "last")
+SELECT_ON = ("train", "validation")
 BACKENDS = ("optuna", "ray")
 MOST_JOBS = 1024
 MOST_TRIALS = 2**31 - 1  # what an INTEGER column holds on every database
@@ -90,6 +91,13 @@ def check_score(score: str) -> str:
     if score not in SCORES:
         raise BadInput(f"unknown score {score!r}", hint=did_you_mean(score, SCORES))
     return score
+
+
+def check_select_on(part: str) -> str:
+    """Return which part of the data has the rows that trials are scored on."""
+    if part not in SELECT_ON:
+        raise BadInput(f"unknown part to select on: {part!r}", hint=did_you_mean(part, SELECT_ON))
+    return part
 
 
 def check_max_failures(limit: int | None) -> int | None:

@@ -17,10 +17,11 @@ from rich.text import Text
 
 from ..studies.export import INTERNAL
 from ..studies.plain import plain
-from ..studies.records import Failure, Model, Study, StudySummary, Trial, TrialState
+from ..studies.records import Failure, Model, Phase, Study, StudySummary, Trial, TrialState
 from .options import DEFAULT_STORE
 from .talk import as_typed, printable
-from .view import duration, short, short_values, shown_params
+from .verdict_words import summary_lines
+from .view import duration, run_again, short, short_values, shown_params
 
 #: Characters of a failure's message that a table shows; `--json` has all of it.
 LONGEST_MESSAGE = 200
@@ -42,7 +43,7 @@ def outcome_json(
     study: Study, trials: Sequence[Trial], best: Trial, model: Model | None, predictions: Path | None
 ) -> dict[str, Any]:
     """Return how a search ended; `failures` counts the failed trials by class, `collapsed` complete ones."""
-    baseline = _baseline(trials)
+    baseline = _baseline(trials, best)
     return {
         "study": study.name,
         "trials": study.trials,
@@ -50,6 +51,7 @@ def outcome_json(
         "collapsed": collapsed(trials),
         "baseline": baseline and trial_json(baseline),
         "best": trial_json(best),
+        "verdict": study.verdict,
         "model": model and model.to_dict(),
         "predictions": predictions and str(predictions),
     }
@@ -59,7 +61,7 @@ def outcome_table(
     study: Study, trials: Sequence[Trial], best: Trial, model: Model | None, predictions: Path | None
 ) -> None:
     """Print baseline and best side by side, what became of all trials, and where the model is."""
-    baseline = _baseline(trials)
+    baseline = _baseline(trials, best)
     columns = [trial for trial in (baseline, best) if trial is not None]
     table = new_table(
         f"{study.name}: {study.objective} ({study.direction})", "", *("baseline", "best")[-len(columns) :]
@@ -72,15 +74,19 @@ def outcome_table(
     add_row(table, "seconds", *(duration(trial.total_seconds) for trial in columns))
     show(table)
     show_line(_counts(study, trials))
-    show_line(_gain(study, baseline, best))
+    for line in summary_lines(study, trials) or [_gain(study, baseline, best)]:
+        show_line(line)
     if model is not None:
         _show_model(study, model)
     if predictions is not None:
         show_line(f"predictions: {predictions}", wrap=False)
 
 
-def _baseline(trials: Sequence[Trial]) -> Trial | None:
-    return next((trial for trial in trials if trial.number == 0), None)
+def _baseline(trials: Sequence[Trial], best: Trial) -> Trial | None:
+    """Return the baseline's trial on as much data as the best one had, or else its first."""
+    runs = [trial for trial in trials if trial.baseline or trial.number == 0]
+    alike = [trial for trial in runs if trial.state is TrialState.COMPLETE and trial.fraction == best.fraction]
+    return next(iter([*alike, *runs]), None)
 
 
 def _score_or_not(study: Study, trial: Trial) -> str:
@@ -93,7 +99,8 @@ def _score_or_not(study: Study, trial: Trial) -> str:
 
 def _counts(study: Study, trials: Sequence[Trial]) -> str:
     """Return one line: what became of the trials, how those failed that did, and how many workers there were."""
-    states = Counter(trial.state for trial in trials)
+    searched = [trial for trial in trials if trial.phase is Phase.SEARCH]
+    states = Counter(trial.state for trial in searched)
     done = states[TrialState.COMPLETE] + states[TrialState.PRUNED]
     shown = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialState.WAITING)
     words = {state: f"{states[state]} {state.value.lower()}" for state in shown if states[state]}
@@ -103,7 +110,8 @@ def _counts(study: Study, trials: Sequence[Trial]) -> str:
     failed = states[TrialState.FAILED]
     replaced = "" if done < study.trials else " and was replaced" if failed == 1 else " and were replaced"
     workers = len({trial.worker for trial in trials if trial.worker})
-    parts = (counts, f"{failed} failed{replaced}: {failure_words(failures(trials))}" if failed else "")
+    again = f"{len(trials) - len(searched)} more on more data" if len(trials) > len(searched) else ""
+    parts = (counts, f"{failed} failed{replaced}: {failure_words(failures(searched))}" if failed else "", again)
     by = f"run by {workers} workers" if workers > 1 else ""
     return f"{study.trials} trials: {'; '.join(part for part in (*parts, by) if part)}"
 
@@ -131,7 +139,7 @@ def _gain(study: Study, baseline: Trial | None, best: Trial) -> str:
         return f"the baseline failed: {baseline.failure}"
     if baseline is None or baseline.score is None:
         return "the baseline has no score"
-    if best.number == baseline.number:
+    if best.first_number == baseline.first_number:
         return "no configuration beat the baseline"
     gain = ((best.score or 0.0) - baseline.score) * (1 if study.direction == "maximize" else -1)
     how = f"best is {gain:.4f} better" if gain >= 0 else f"trial {best.number} is {-gain:.4f} worse"
@@ -189,6 +197,7 @@ def _state(trial: Trial) -> str:
 def _values(trial: Trial) -> str:
     notes = [
         "(baseline)" if trial.number == 0 else "",
+        f"({again})" if (again := run_again(trial)) else "",
         f"(attempt {trial.attempt})" if trial.attempt > 1 else "",
         f"(on {worker_place(trial)[0]})" if trial.state is TrialState.RUNNING and trial.worker else "",
     ]

@@ -19,6 +19,7 @@ from .checks import (
     check_places,
     check_score,
     check_seed,
+    check_select_on,
     check_timeout,
     check_trials,
 )
@@ -28,6 +29,7 @@ from .limits import Limits
 from .options import RunOptions
 from .samplers import check_pruner, check_sampler
 from .stored_problem import chatter_away, problem_of, space_of, stored_problem, study_name, task_of
+from .strategy import Strategy, strategy_of
 from .talk import as_typed, tell
 from .view import View, view_for
 from .workers import Workers
@@ -40,12 +42,15 @@ def run_search(options: RunOptions, *, as_json: bool) -> None:
     with view_for(quiet=options.quiet) as view:
         view.phase("preparing the data and the model")
         with workers.searching(trials=options.trials, killable=options.trial_timeout is not None) as search_study:
-            from .retrain import retrain, winner  # with torch, which takes seconds: something is shown before that
+            from .adopt import adopt  # with torch, which takes seconds: something is shown before that
+            from .retrain import retrain, winner
+            from .verdict import conclude
 
             run = open_run(options, space, view)
             search_study(run)
+            conclude(run)
         best = winner(run)
-        model = None if options.no_retrain else retrain(run, best)
+        model = None if options.no_retrain else adopt(run, best) or retrain(run, best)
         predictions = predict_test_file(options, model)
     show_outcome(run.store, run.study, best, model, predictions=predictions, as_json=as_json, quiet=options.quiet)
 
@@ -119,6 +124,8 @@ def open_run(options: RunOptions, space: Space, view: View) -> Any:
         output_dir=options.output_dir,
         fork=options.fork,
         limits=limits_of(options),
+        strategy=strategy_for(options),
+        signal_check=not options.no_signal_check,
         backend=options.backend,
     )
     return StudyRun(
@@ -150,7 +157,7 @@ def show_outcome(
     quiet: bool,
 ) -> None:
     """Print baseline and best side by side, and what to type next."""
-    trials = store.trials(study.study_id)
+    study, trials = store.study(study.name), store.trials(study.study_id)
     if as_json:
         emit(outcome_json(study, trials, best, model, predictions))
         return
@@ -215,6 +222,18 @@ def limits_of(options: RunOptions) -> Limits:
     return Limits.checked(max_failures=options.max_failures, trial_timeout=options.trial_timeout, keep=options.keep)
 
 
+def strategy_for(options: RunOptions) -> Strategy:
+    """Return how far the best configurations are followed. Raises `BadInput`."""
+    return strategy_of(
+        pruner=options.pruner,
+        retrain=not options.no_retrain,
+        strategy=options.strategy,
+        confirm=options.confirm,
+        finalists=options.finalists,
+        seeds=options.seeds,
+    )
+
+
 def workers_of(options: RunOptions) -> Workers:
     """Return who runs the trials. Raises `BadInput`."""
     return Workers(
@@ -235,5 +254,7 @@ def check_numbers(options: RunOptions) -> None:
     check_timeout(options.timeout)
     limits_of(options)
     check_score(options.score)
+    check_select_on(options.select_on)
     check_sampler(options.sampler)
     check_pruner(options.pruner)
+    strategy_for(options)

@@ -23,7 +23,7 @@ from ..studies.errors import StoreFailed, StudyNotFound
 from ..studies.leases import LEASE_S, RENEW_S
 from ..studies.optuna_study import reconcile
 from ..studies.outbox import Outbox, take_back
-from ..studies.records import Study, Trial, TrialState
+from ..studies.records import Phase, Study, Trial, TrialState
 from ..studies.store import StudyStore
 from ..studies.worker import worker_name
 from .backends import OptunaBackend
@@ -34,12 +34,15 @@ from .devices import device_name
 from .errors import SearchFailed, StopSearch, TrialPaused, TrialTaken, TrialTimedOut
 from .heartbeat import Heartbeat
 from .interrupts import raise_if_interrupted, uninterrupted
+from .ladder import Ladder
 from .limits import Limits
 from .memory import MemoryLimits, ran_out_of_memory
 from .paths import StudyPaths
 from .population import BEGINNING, PBT, Population, Segment
 from .proposals import SpaceExhausted
+from .signal_check import BOLDER, SignalCheck
 from .splits import Splits, SplitSource, at_fraction
+from .strategy import NONE, Strategy
 from .study_watch import StudyWatch
 from .talk import as_typed
 from .trial_run import TrialRun
@@ -105,7 +108,7 @@ class SearchLoop:
 
     def tidy(self) -> None:
         """Remove what nobody needs any more: checkpoints, and weights at rungs when every trial has ended."""
-        self.keeper.tidy()
+        self.keeper().tidy()
         if self.population is None:
             return
         summary = self.store.summary(self.study.study_id)
@@ -152,12 +155,33 @@ class SearchLoop:
             self.run_trial(trial, heart)
             watch.look()
             return True
+        if not others_run and self.go_on():
+            return True
         if nothing_left and not others_run:
             self.view.say(nothing_left)
         if others_run:
             time.sleep(random.uniform(0.5, 1.0) * IDLE_S)
             watch.look()
         return others_run
+
+    def go_on(self) -> bool:
+        """Let the best go on to the next rung, now that every trial has ended; return whether there is more to run."""
+        study = self.store.study(self.study.name)
+        if study.checking:  # its first trial was lost
+            return self.store.end_checking(study.study_id, {"fraction": self.plan.fraction, "found": True})
+        ladder = Ladder(
+            strategy=Strategy.of(study), fraction=self.fraction, seed=self.plan.seed, direction=study.direction
+        )
+        promotions = ladder.promotions(self.store.trials(study.study_id))
+        if promotions:
+            self.store.promote(study.study_id, promotions)  # or another worker has
+        return bool(promotions)
+
+    @property
+    def fraction(self) -> float:
+        """The share of the data that trials of the first rung see."""
+        study = self.store.study(self.study.name) if self.study.checking else self.study
+        return float(study.signal["fraction"]) if study.signal else self.plan.fraction
 
     def claim(self, *, new: bool) -> Trial | None:
         """Take a trial that waits, or a new one if there is something left to try and a slot for it."""
@@ -170,7 +194,7 @@ class SearchLoop:
         try:
             run = self.trial_run(trial, heart)
             self.backend().run(twin_of(self.trainer, run), run)
-            self.keeper.tidy(trial.number)
+            self.keeper(trial).tidy(trial.number)
         except StopSearch as stop:
             raise stop.cause from stop.__cause__
         except SpaceExhausted:
@@ -203,10 +227,11 @@ class SearchLoop:
         """What bounds the search."""
         return Limits.of(self.study)
 
-    @property
-    def keeper(self) -> CheckpointKeeper:
-        """Who looks after the checkpoints."""
-        return CheckpointKeeper(store=self.store, study=self.study, paths=self.paths, keep=self.limits.keep)
+    def keeper(self, trial: Trial | None = None) -> CheckpointKeeper:
+        """Who looks after the checkpoints: while there are finals, those of all that are compared."""
+        finals = trial is not None and trial.phase is Phase.FINAL
+        keep = max(self.limits.keep, Strategy.of(self.study).compared + 1 if finals else 0)
+        return CheckpointKeeper(store=self.store, study=self.study, paths=self.paths, keep=keep)
 
     @property
     def chooser(self) -> Chooser:
@@ -233,10 +258,39 @@ class SearchLoop:
             direction=self.study.direction,
             score_from=self.plan.score_from,
             resolve=self.resolve,
+            fraction=self.fraction if trial.phase is Phase.SEARCH else trial.fraction or 1.0,
+            seed=self.plan.seed if trial.phase is Phase.SEARCH or trial.seed is None else trial.seed,
             splits=self.splits,
+            check=self.check(trial),
+            bolder=self.bolder,
+            predicts_report=self.predicts_report(trial),
             segment=self.segment(trial),
             population=self.population,
             callbacks=[TrialCallback(trial, self.view, heart, self.limits.trial_timeout)],
+        )
+
+    def bolder(self, params: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return the same values with a larger learning rate; None where the space has no other."""
+        rate, parameter = params.get("learning_rate"), self.plan.space.parameters.get("learning_rate")
+        if rate is None or parameter is None:
+            return None
+        larger = parameter.clip(rate * BOLDER)
+        return None if larger == rate else {**params, "learning_rate": larger}
+
+    def predicts_report(self, trial: Trial) -> bool:
+        """Return whether a trial may be the one that stands for its configuration in the end."""
+        fraction = self.fraction if trial.phase is Phase.SEARCH else trial.fraction
+        return fraction == 1.0 and Strategy.of(self.study).confirm != NONE and self.source.splits({}).report is not None
+
+    def check(self, trial: Trial) -> SignalCheck | None:
+        """Return what looks for a signal in the data, for the first trial of a study that has not found it yet."""
+        if trial.number != 0 or not self.study.checking or not self.store.study(self.study.name).checking:
+            return None
+        return SignalCheck(
+            objective=self.study.objective,
+            direction=self.study.direction,
+            seed=self.plan.seed,
+            settle=lambda signal: self.store.end_checking(self.study.study_id, signal),
         )
 
     @property
@@ -252,10 +306,9 @@ class SearchLoop:
             return BEGINNING
         return self.population.segment(trial, self.store.trials(self.study.study_id))
 
-    def resolve(self, params: Mapping[str, Any]) -> Configuration:
+    def resolve(self, params: Mapping[str, Any], *, fraction: float, seed: int) -> Configuration:
         """Return the resolved configuration of a trial on this worker's device."""
-        plan = self.plan
-        configuration = Configuration.resolve(self.trainer.args, params, fraction=plan.fraction, seed=plan.seed)
+        configuration = Configuration.resolve(self.trainer.args, params, fraction=fraction, seed=seed)
         too_large = ran_out_of_memory(self.store, self.study.study_id)
         return MemoryLimits(too_large, self.device).fitted(configuration)
 

@@ -52,6 +52,21 @@ class RunOptions:
     direction: str | None = opt(None, "maximize or minimize [default: the metric's]", metavar="D")
     score: str = opt("best", "evaluation that gives a trial its score: best or last")
     subset: float = opt(0.1, "share of the training data that trials see")
+    select_on: str = opt(
+        "train", "trials are scored on rows cut from train, or on the validation part, which then is no report"
+    )
+    no_signal_check: bool = opt(False, "keep to the subset, even where the baseline finds no signal in it")
+    strategy: str | None = opt(
+        None, "ladder (the best third again on three times the data, ...) or single [default: ladder]", metavar="S"
+    )
+    confirm: str | None = opt(
+        None,
+        "finals on all the data: none, quick (winner and baseline) or full [default: quick; none with --no-retrain]",
+        metavar="C",
+    )
+    finalists: int = opt(2, "configurations that `--confirm full` compares with the baseline")
+    seeds: int = opt(3, "seeds that `--confirm full` compares them over")
+    stop_when_flat: bool = opt(False, "propose nothing more once the expected gain is below the noise")
     sampler: str = opt("tpe", "who proposes: tpe, random, grid, gp, qmc")
     pruner: str = opt("none", "what happens to hopeless trials: none, median, asha, hyperband, pbt")
     precision: str = opt("auto", "auto, fp32, bf16 or fp16; auto is bf16 where the hardware has it")

@@ -32,9 +32,11 @@ RULES = 2
 HELD_OUT_SHARE = 0.1
 SELECTION_ROWS = 1000  #: at most; the standard error of an accuracy of 0.9 is then one point
 REPORT_ROWS = 2000  #: at most
+#: Where the rows come from that trials are scored on: cut from train, or the validation part, which then is no report.
+TRAIN, VALIDATION = "train", "validation"
 #: Parts of equal count that numbers to predict are stratified by.
 BINS = 10
-PARTS = ("train", "selection", "report", "full_train")
+PARTS = {TRAIN: ("train", "selection", "report", "full_train"), VALIDATION: ("train", "selection", "full_train")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,31 +47,33 @@ class Prepared:
     folder: Path
     task: Task
     train: datasets.Dataset  #: what trials learn from
-    selection: datasets.Dataset  #: what trials are scored on; cut from the training part
-    report: datasets.Dataset  #: what only a winner is scored on: the validation part, or cut from the training part
-    full_train: datasets.Dataset  #: train and selection, in their first order: what a retraining learns from
+    selection: datasets.Dataset  #: what trials are scored on; cut from the training part, or else the validation part
+    report: datasets.Dataset | None = None  #: for a winner alone: the validation part, or cut from the training part
+    full_train: datasets.Dataset  #: train and what was cut from it, in their first order: what a retraining learns from
 
 
-def prepare(raw: RawData, tokenizer: Any, *, max_length: int, seed: int, cache: Path) -> Prepared:
+def prepare(
+    raw: RawData, tokenizer: Any, *, max_length: int, seed: int, cache: Path, select_on: str = TRAIN
+) -> Prepared:
     """Return the prepared data, made now if no process has made it before (pains E4).
 
     `max_length` is in tokens, special ones included. Raises `BadInput` if there are too few rows to split or
     no room for text in `max_length`, and `HpsearchError` if the cache cannot be written.
     """
     check_length(tokenizer, max_length, pair="text_b" in raw.train.column_names)
-    fingerprint = prepared_fingerprint(raw, tokenizer, max_length=max_length, seed=seed)
+    fingerprint = prepared_fingerprint(raw, tokenizer, max_length=max_length, seed=seed, select_on=select_on)
     folder = cache / "prepared" / fingerprint
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
             if not folder.is_dir():
-                _write(raw, tokenizer, max_length, seed, folder)
+                _write(split(raw, seed, select_on), tokenizer, max_length, folder)
     except OSError as error:
         raise HpsearchError(
             f"cannot write the prepared data to {folder.parent}: {error.strerror or error}",
             hint="make room there, or name another folder in HPSEARCH_CACHE",
         ) from error
-    parts = {name: datasets.load_from_disk(str(folder / name)) for name in PARTS}
+    parts = {name: datasets.load_from_disk(str(folder / name)) for name in PARTS[select_on]}
     return Prepared(fingerprint=fingerprint, folder=folder, task=raw.task, **parts)
 
 
@@ -83,10 +87,12 @@ def check_length(tokenizer: Any, max_length: int, *, pair: bool) -> None:
         )
 
 
-def prepared_fingerprint(raw: RawData, tokenizer: Any, *, max_length: int, seed: int) -> str:
+def prepared_fingerprint(raw: RawData, tokenizer: Any, *, max_length: int, seed: int, select_on: str = TRAIN) -> str:
     """Return what the prepared data depends on, and nothing else, as 32 hexadecimal digits."""
     settings = json.dumps(_tokenizer_settings(tokenizer), sort_keys=True, default=str)
     content = [raw.fingerprint, settings, str(max_length), str(seed), str(RULES)]
+    if select_on != TRAIN:
+        content.append(select_on)  # what was prepared before there was a choice keeps its name
     return hashlib.sha256("\0".join(content).encode()).hexdigest()[:32]
 
 
@@ -106,27 +112,33 @@ def _tokenizer_settings(tokenizer: Any) -> dict[str, Any]:
     }
 
 
-def _write(raw: RawData, tokenizer: Any, max_length: int, seed: int, folder: Path) -> None:
-    """Write all parts beside and rename: no reader sees half of them. The caller holds the lock."""
+def _write(parts: dict[str, datasets.Dataset], tokenizer: Any, max_length: int, folder: Path) -> None:
+    """Write all `parts` beside and rename: no reader sees half of them. The caller holds the lock."""
     for left in folder.parent.glob(f".{folder.name}-*"):
         shutil.rmtree(left, ignore_errors=True)  # of a process that was killed while it wrote
     part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        for name, rows in split(raw, seed).items():
+        for name, rows in parts.items():
             tokenised(rows, tokenizer, max_length).save_to_disk(str(part / name))
         os.replace(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def split(raw: RawData, seed: int) -> dict[str, datasets.Dataset]:
-    """Return the raw rows of each part; stratified, and the same for any tokenizer."""
+def split(raw: RawData, seed: int, select_on: str = TRAIN) -> dict[str, datasets.Dataset]:
+    """Return the raw rows of each part; stratified, and the same for any tokenizer.
+
+    To select on validation is to take for the selection what would be the report, and to cut nothing else.
+    """
     rows = raw.train
     indices = np.arange(len(rows))
     report = raw.validation
     if report is None:
         indices, report_indices = _cut(raw, indices, seed, most=REPORT_ROWS)
         report = rows.select(report_indices)
+    if select_on == VALIDATION:
+        everything = rows.select(indices)
+        return {"train": everything, "selection": report, "full_train": everything}
     train, selection = _cut(raw, indices, seed + 1, most=SELECTION_ROWS)
     return {
         "train": rows.select(train),

@@ -41,7 +41,7 @@ def retrain(run: StudyRun, trial: Trial, folder: Path | None = None) -> Model:
     done = existing_model(run, trial, target)
     if done is not None:
         return done
-    _check_target(target)
+    check_target(target)
     run.view.phase(f"retraining with trial {trial.number} on all the training data")
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
@@ -140,7 +140,8 @@ def model_record(
     }
 
 
-def _check_target(target: Path) -> None:
+def check_target(target: Path) -> None:
+    """Raise `BadInput` for a folder that holds something else than a model of ours."""
     if target.is_dir() and any(target.iterdir()) and not (target / CARD).is_file():
         raise BadInput(
             f"the folder {str(target)!r} is not empty and holds no model of hpsearch",

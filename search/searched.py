@@ -30,10 +30,16 @@ from .probe import check_objective_is_returned
 from .problem import Problem
 from .retrain import retrain, winner
 from .samplers import check_pruner, check_sampler
+from .strategy import StrategyOptions, strategy_of
 from .study_run import StudyRun, open_study
 from .trainer_problem import trainer_problem
+from .verdict import conclude
 from .view import view_for
 from .workers import WorkerOptions, Workers
+
+
+class HowOptions(WorkerOptions, StrategyOptions, total=False):
+    """Who runs the trials, and how far the best ones are followed."""
 
 
 class SearchedStudy:
@@ -53,8 +59,13 @@ class SearchedStudy:
         return self._run.store.trials(self._run.study.study_id)
 
     @property
+    def verdict(self) -> dict[str, Any] | None:
+        """What came out: `gain` over the baseline with its interval, `finalists`, `transfer` of the ranking, `cost`."""
+        return self._run.store.study(self.name).verdict
+
+    @property
     def best(self) -> Trial:
-        """The complete trial with the best score. Raises `HpsearchError` if there is none."""
+        """The best complete trial of those that saw the most data. Raises `HpsearchError` if there is none."""
         return winner(self._run)
 
     @property
@@ -103,8 +114,9 @@ def search_trainer(
     keep: int = 1,
     output_dir: str | Path | None = None,
     fork: str | None = None,
+    signal_check: bool = True,
     quiet: bool = False,
-    **workers: Unpack[WorkerOptions],
+    **how: Unpack[HowOptions],
 ) -> SearchedStudy:
     """Search the hyperparameters of any `transformers.Trainer` that has a `model_init`; the Trainer stays as it is.
 
@@ -117,14 +129,21 @@ def search_trainer(
     anything else unless given, `seed` the Trainer's own. `score` is the `best` or `last` evaluation of a trial. The
     baseline, trial 0, is what the Trainer would train with.
 
+    On a subset, the best third of the configurations is run again on three times the data, and so on (`strategy`:
+    `ladder`, or `single` for one rung), and the best one and the baseline on all of it (`confirm`: `quick`; `full`
+    compares `finalists` of them over `seeds` seeds, `none` nobody). What came out is `SearchedStudy.verdict`. Before,
+    the baseline must beat chance on the subset, or trials see more of the data, unless `signal_check` is false.
+
     A trial fails after `trial_timeout` seconds, as soon as a step or a batch of an evaluation is done. The checkpoints
     of the `keep` best trials stay on the disk.
 
     Raises `BadInput` for what cannot be searched, before anything is trained, and `SearchFailed` after
     `max_failures` failed trials in a row (as many as `trials` unless given).
     """
-    who = Workers(**workers)
+    who = Workers(**{name: value for name, value in how.items() if name in WorkerOptions.__annotations__})  # type: ignore[arg-type]
     who.check_store(store)
+    asked_strategy = {name: value for name, value in how.items() if name in StrategyOptions.__annotations__}
+    climbs = strategy_of(pruner=pruner, **asked_strategy)  # type: ignore[arg-type]
     template, factory = made_by(trainer, travels=who.several)
     plan = Plan(
         space=_space(space),
@@ -140,12 +159,21 @@ def search_trainer(
     folder = None if output_dir is None else Path(output_dir)
     check_places(store, study, fork=fork, output_dir=folder)
     problem = checked_problem(template, plan, objective, direction)
-    asked: dict[str, Any] = {"name": study, "trials": trials, "output_dir": folder, "fork": fork, "limits": limits}
+    asked: dict[str, Any] = {
+        "name": study,
+        "trials": trials,
+        "output_dir": folder,
+        "fork": fork,
+        "limits": limits,
+        "strategy": climbs,
+        "signal_check": signal_check,
+    }
     with view_for(quiet=quiet) as view, who.searching(trials=trials, killable=False) as search_study:
         opened = StudyStore.open(store, create=True)
         record = open_study(opened, problem, backend=who.backend, **asked)
         run = StudyRun(problem=problem, study=record, store=opened, view=view, timeout=timeout, factory=factory)
         search_study(run)
+        conclude(run)
     return SearchedStudy(run)
 
 

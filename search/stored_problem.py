@@ -34,6 +34,7 @@ PROBLEM_OPTIONS = (
     "direction",
     "score",
     "subset",
+    "select_on",
     "sampler",
     "pruner",
     "precision",
@@ -147,6 +148,7 @@ def problem_of(
             direction=options.direction,
             precision=options.precision,
             cache=cache_folder(),
+            select_on=options.select_on,
         )
     notes = {"raw": raw.fingerprint, "options": kept_options(options)}
     return dataclasses.replace(problem, notes={**problem.notes, **notes})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from .loop import SearchLoop
 from .paths import DEFAULT_OUTPUT, StudyPaths, writable_folder
 from .problem import Problem
 from .quiet import chatter_to
+from .strategy import ONE_RUNG, Strategy
 from .view import View
 
 NO_LIMITS = Limits()
@@ -105,6 +106,8 @@ def open_study(
     output_dir: Path | None,
     fork: str | None = None,
     limits: Limits = NO_LIMITS,
+    strategy: Strategy = ONE_RUNG,
+    signal_check: bool = False,
     backend: str = "optuna",
 ) -> Study:
     """Return the study `name` of `problem`, made if it is not there.
@@ -123,7 +126,8 @@ def open_study(
         trials=trials,
         output_dir=output_dir,
         forked_from=name if fork else None,
-        limits=limits,
+        limits={**limits.to_dict(), "strategy": strategy.to_dict()},
+        signal_check=signal_check,
         backend=backend,
     )
 
@@ -136,7 +140,8 @@ def _open_or_make(
     trials: int,
     output_dir: Path | None,
     forked_from: str | None,
-    limits: Limits,
+    limits: Mapping[str, Any],
+    signal_check: bool,
     backend: str,
 ) -> Study:
     check_study_name(name)
@@ -156,14 +161,13 @@ def _open_or_make(
             folder=str(folder),
             uid=uid,
             forked_from=forked_from,
-            limits=limits.to_dict(),
+            limits=limits,
+            checking=signal_check and problem.has_signal_check,
         )
     ensure_same_problem(study, problem.identity)
     parent = Path(study.folder).parent if output_dir is None else output_dir
     folder = writable_folder(parent) / Path(study.folder).name
-    return store.update_study(
-        study.study_id, trials=trials, folder=str(folder), limits=limits.to_dict(), backend=backend
-    )
+    return store.update_study(study.study_id, trials=trials, folder=str(folder), limits=limits, backend=backend)
 
 
 def _find(store: StudyStore, name: str) -> Study | None:

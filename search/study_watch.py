@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ..studies.clock import Clock, utc_now, utc_text
-from ..studies.records import Study, Trial
+from ..studies.records import Phase, Study, Trial
 from ..studies.store import StudyStore
+from .signal_words import signal_words
 from .view import View
 
 #: Seconds by which the clocks of two workers may differ: ends are looked for so far back.
@@ -25,18 +27,21 @@ class StudyWatch:
     running: dict[tuple[int, int], Trial] = field(default_factory=dict)  #: by number and attempt
     ended: set[int] = field(default_factory=set)
     newest: datetime = field(init=False)
+    later: int = 0  #: trials on more data, so far
 
     def __post_init__(self) -> None:
         """Leave out what has ended before."""
         self.newest = self.clock()
         summary = self.store.summary(self.study.study_id)
         self.ended = {trial.number for trial in self._recent()}
+        self.later = summary.later
         self.view.search_started(self.study, summary.complete + summary.pruned)
 
     def look(self) -> None:
         """Show what is new."""
         ended = [trial for trial in self._recent() if trial.number not in self.ended]
         running = {(trial.number, trial.attempt): trial for trial in self.store.running(self.study.study_id)}
+        self.look_at_study([*ended, *running.values()])
         for key in self.running.keys() - running.keys():
             self.view.trial_gone(key[0])
         for key in sorted(running.keys() - self.running.keys()):
@@ -48,6 +53,19 @@ class StudyWatch:
             self.view.trial_finished(trial, best)
         self.running = running
         self.ended |= {trial.number for trial in ended}
+
+    def look_at_study(self, trials: Sequence[Trial]) -> None:
+        """Tell what the study itself has come to: the share of the data that trials see, trials on more of it."""
+        if self.study.checking and any(trial.state.is_finished for trial in trials):
+            self.study = self.store.study(self.study.name)
+            words = signal_words(self.study.signal or {}, self.study.spec["identity"].get("fraction", 1.0))
+            if words:
+                self.view.say(words)
+        if any(trial.phase is not Phase.SEARCH for trial in trials):
+            later = self.store.summary(self.study.study_id).later
+            if later != self.later:
+                self.later = later
+                self.view.more_to_run(self.study.trials + later)
 
     def _recent(self) -> list[Trial]:
         since = self.newest - timedelta(seconds=SKEW_S)

@@ -13,11 +13,11 @@ from ..spaces.errors import BadInput
 from ..spaces.space import Space
 from .collator import TaskCollator
 from .loop import Plan
-from .metrics import compute_metrics
+from .metrics import compute_metrics, scores
 from .models import ModelInit, ModelSource, load_tokenizer, model_fingerprint
 from .precision import precision_arguments, resolve_precision
-from .prepared import Prepared, check_length, prepare
-from .problem import Problem, check_plan, check_subset_of, common_identity, rows_of
+from .prepared import TRAIN, VALIDATION, Prepared, check_length, prepare
+from .problem import Problem, ScorePredictions, check_plan, check_subset_of, common_identity, rows_of
 from .raw import RawData
 from .splits import Splits
 from .tasks import Task, check_objective
@@ -35,13 +35,16 @@ RECOMMENDED = {
     "weight_decay": 0.01,
     "warmup_steps": 0.1,
 }
+OPTIMISTIC = (
+    "--select-on validation: trials are chosen and reported on the same rows, so the reported score is optimistic"
+)
 
 
 class PreparedSource:
     """Splits prepared for a tokenizer, once for each `data.max_length`, and memory-mapped."""
 
-    def __init__(self, raw: RawData, tokenizer: Any, *, seed: int, cache: Path) -> None:
-        self.raw, self.tokenizer, self.seed, self.cache = raw, tokenizer, seed, cache
+    def __init__(self, raw: RawData, tokenizer: Any, *, seed: int, cache: Path, select_on: str = TRAIN) -> None:
+        self.raw, self.tokenizer, self.seed, self.cache, self.select_on = raw, tokenizer, seed, cache, select_on
         self.max_length = usual_length(tokenizer)
         self.opened: dict[int, Prepared] = {}
 
@@ -50,7 +53,12 @@ class PreparedSource:
         max_length = max_length or self.max_length
         if max_length not in self.opened:
             self.opened[max_length] = prepare(
-                self.raw, self.tokenizer, max_length=max_length, seed=self.seed, cache=self.cache
+                self.raw,
+                self.tokenizer,
+                max_length=max_length,
+                seed=self.seed,
+                cache=self.cache,
+                select_on=self.select_on,
             )
         return self.opened[max_length]
 
@@ -74,8 +82,9 @@ def task_problem(
     direction: str | None,
     precision: str,
     cache: Path,
+    select_on: str = TRAIN,
 ) -> Problem:
-    """Return the problem of a task and a model.
+    """Return the problem of a task and a model; `select_on` is as in `prepared.split`.
 
     Raises `BadInput` for whatever cannot be searched, before anything is trained.
     """
@@ -87,10 +96,10 @@ def task_problem(
     check_plan(plan)
     check_lengths(plan.space, tokenizer, pair=len(task.text_columns) == 2)
     precision, why = resolve_precision(precision)
-    source = PreparedSource(raw, tokenizer, seed=plan.seed, cache=cache)
+    source = PreparedSource(raw, tokenizer, seed=plan.seed, cache=cache, select_on=select_on)
     trainer = task_trainer(model_init, source.prepared(), template_arguments(plan, precision, cache))
     check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
-    identity = task_identity(source.prepared(), model_init, precision)
+    identity = task_identity(source.prepared(), model_init, precision, select_on)
     return Problem(
         trainer=trainer,
         source=source,
@@ -99,11 +108,20 @@ def task_problem(
         direction=direction,
         task_name=task.name,
         model_name=model.short_name,
+        score_predictions=prediction_score(task, objective),
         max_length=source.max_length,
         identity=identity | common_identity(trainer, plan, objective, direction),
         notes={"model": model.name, "rows": rows_of(source.splits({})), "task": task.to_dict()},
-        remarks=(*raw.notes, f"precision {precision}: {why}"),
+        remarks=(*raw.notes, f"precision {precision}: {why}", *([OPTIMISTIC] if select_on == VALIDATION else [])),
     )
+
+
+def prediction_score(task: Task, objective: str) -> ScorePredictions | None:
+    """Return the function that scores predictions by the objective; None for a loss, which needs more than these."""
+    name = objective.removeprefix("eval_")
+    if name not in task.metrics:
+        return None
+    return lambda predictions, references: scores(task, predictions, references)[name]
 
 
 def check_lengths(space: Space, tokenizer: Any, *, pair: bool) -> None:
@@ -150,9 +168,10 @@ def task_trainer(model_init: ModelInit, prepared: Prepared, args: TrainingArgume
     )
 
 
-def task_identity(prepared: Prepared, model_init: ModelInit, precision: str) -> dict[str, Any]:
+def task_identity(prepared: Prepared, model_init: ModelInit, precision: str, select_on: str) -> dict[str, Any]:
     """Return the part of the identity that says which task, data and model."""
     model = model_init.source
+    chosen = {} if select_on == TRAIN else {"select_on": select_on}  # studies older than the choice have no such key
     return {
         "task": _named_columns(model_init.task),
         "data": prepared.fingerprint,
@@ -163,6 +182,7 @@ def task_identity(prepared: Prepared, model_init: ModelInit, precision: str) -> 
             "freeze_encoder": model.freeze_encoder,
         },
         "precision": precision,
+        **chosen,
     }
 
 

@@ -22,11 +22,14 @@ from ..studies.records import Failure, Trial, TrialState
 from ..studies.store import StudyStore
 from .budget import LOOKS, BudgetCallback, percent
 from .configuration import Configuration
+from .environment import EnvironmentCallback
 from .errors import NonFiniteScore, NoObjective, TrialPaused, TrialTaken
 from .failures import classify, describe
 from .paths import kept_checkpoint
 from .population import BEGINNING, Population, Segment
+from .signal_check import SignalCheck
 from .splits import Splits
+from .strategy import ETA, LARGEST_RUNG
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,21 @@ class TrialRun:
     objective: str
     direction: str
     score_from: str  #: `best` or `last` evaluation
-    resolve: Callable[[Mapping[str, Any]], Configuration]
+    resolve: Callable[..., Configuration]  #: of params, `fraction` and `seed`
+    fraction: float  #: of the training data
+    seed: int
     splits: Callable[[Configuration], Splits]
     callbacks: list[TrainerCallback] = field(default_factory=list)
     segment: Segment = BEGINNING
     population: Population | None = None  #: whom the trial waits for at each rung, if for anybody
+    is_aside: bool = False  #: while another configuration is trained
+    bolder: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] = lambda params: None  #: with more to learn by
+    check: SignalCheck | None = None  #: what looks for a signal in the data, in the first trial
     clock: Callable[[], float] = time.perf_counter
     budget: BudgetCallback = field(init=False)
+    predicts_report: bool = False  #: whether it may stand for its configuration in the end
+    environment: EnvironmentCallback = field(default_factory=EnvironmentCallback)
+    predictions: list[Any] | None = None  #: for the report split
     evaluations: list[Evaluation] = field(init=False)
     configuration: Configuration | None = None
     began: float = field(init=False)
@@ -82,8 +93,9 @@ class TrialRun:
 
     def start(self, params: Mapping[str, Any]) -> Configuration:
         """Resolve what was sampled and write it down before anything is built from it."""
-        self.record(params=dict(params), baseline=self.trial.number == 0, device=self.device)
-        configuration = self.segment.configuration or self.resolve(params)
+        baseline = self.trial.baseline or self.trial.number == 0
+        self.record(params=dict(params), baseline=baseline, device=self.device)
+        configuration = self.segment.configuration or self.resolve(params, fraction=self.fraction, seed=self.seed)
         self.configuration = configuration
         self.record(config=configuration.to_dict(), fraction=configuration.fraction, seed=configuration.seed)
         return configuration
@@ -92,6 +104,37 @@ class TrialRun:
         """Write to the trial's row. Raises `TrialTaken` if this worker does not hold it any more."""
         with still_ours():
             self.store.record(self.trial.trial_id, worker=self.trial.worker, **values)
+
+    def finds_signal(self) -> bool:
+        """Return whether the training that has just ended was better than chance; True where nobody asks."""
+        if self.check is None or self.check.settled or not self.evaluations or self.configuration is None:
+            return True
+        rate = self.configuration.args["learning_rate"]
+        if not self.check.look(self.fraction, self.evaluations[-1].score, rate):
+            return False
+        self.check.end(self.fraction, found=True)
+        return True
+
+    @contextmanager
+    def aside(self, params: Mapping[str, Any]) -> Iterator[Configuration]:
+        """Train another configuration in this trial, without a trace in its row."""
+        kept = self.evaluations, self.budget, self.configuration, self.collapsed
+        self.evaluations, self.budget, self.is_aside = [], BudgetCallback(), True
+        try:
+            self.configuration = self.resolve(params, fraction=self.fraction, seed=self.seed)
+            yield self.configuration
+        finally:
+            self.evaluations, self.budget, self.configuration, self.collapsed = kept
+            self.is_aside = False
+
+    def takes_more_data(self) -> bool:
+        """Return whether the training is to be done again, on three times the data; False where it cannot be."""
+        larger = round(self.fraction * ETA, 9)
+        if larger > LARGEST_RUNG and self.check is not None:
+            self.check.end(self.fraction, found=False)
+            return False
+        self.fraction, self.evaluations, self.budget = larger, [], BudgetCallback()
+        return True
 
     def predicted(self, collapsed: bool) -> None:
         """Take note of whether the model that the next metrics are of has collapsed."""
@@ -106,7 +149,7 @@ class TrialRun:
         score = finite_score(metrics, self.objective)
         values = {name: float(value) for name, value in metrics.items() if _is_number(value)}
         self.evaluations += [Evaluation(look / LOOKS, score, values, self.collapsed) for look in looks]
-        if looks:
+        if looks and not self.is_aside:
             share = looks[-1] / LOOKS
             self.record(curve=[one.to_dict() for one in self.evaluations], progress=share)
         return [percent(look) for look in looks]
@@ -152,6 +195,8 @@ class TrialRun:
         if isinstance(error, optuna.TrialPruned):
             self._finish(TrialState.PRUNED)
         else:
+            if self.check is not None:
+                self.check.end(self.fraction, found=True)  # nothing is known
             self._finish(TrialState.FAILED, classify(error), describe(error))
 
     def _finish(self, state: TrialState, failure: Failure | None = None, message: str | None = None) -> None:
@@ -162,6 +207,8 @@ class TrialRun:
             "failure_message": message,
             "seconds": self.seconds(),
             "checkpoint": None if state is TrialState.FAILED else self.checkpoint(),
+            "predictions": self.predictions,
+            "environment": self.environment.found or None,
         }
         with still_ours():
             self.ended = self.outbox.send(self.store, self.trial, state, failure, values)

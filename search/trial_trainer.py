@@ -36,6 +36,7 @@ from .collapse import watching
 from .configuration import Configuration
 from .errors import StopSearch, TrialEnded
 from .failures import ends_search
+from .metrics import first_logits
 from .schedule import Change, ScheduleCallback
 
 if TYPE_CHECKING:
@@ -96,9 +97,16 @@ class TrialMixin:
         parent: Any = super()
         try:
             params = self.hp_space(trial)  # type: ignore[attr-defined]
-            rebuild_for_trial(self, run.start(params))
             checkpoint = run.segment.checkpoint
+            rebuild_for_trial(self, run.start(params))
             output = parent.train(None if checkpoint is None else str(checkpoint), trial, ignore_keys_for_eval)
+            while not (run.finds_signal() or self.finds_signal_aside(run, trial, params)) and run.takes_more_data():
+                rebuild_for_trial(self, run.start(params))
+                output = parent.train(None, trial, ignore_keys_for_eval)
+            if run.check is not None:
+                self.report_late(run, trial)
+            if run.predicts_report:
+                run.predictions = self.report_predictions(run)
             self.objective = run.complete()
         except Exception as error:
             if ends_search(error) is not None:
@@ -109,6 +117,34 @@ class TrialMixin:
             if run.ended is not None and run.ended.failure is not None:
                 trial.set_user_attr(FAILURE, run.ended.failure.value)
         return output
+
+    def finds_signal_aside(self, run: TrialRun, trial: Any, params: Mapping[str, Any]) -> bool:
+        """Return whether a bolder configuration than the trial's learns something from the same data."""
+        bolder = run.bolder(params)
+        if bolder is None:
+            return False
+        parent: Any = super()
+        with run.aside(bolder) as configuration:
+            rebuild_for_trial(self, configuration)
+            parent.train(None, trial, None)
+            return run.finds_signal()
+
+    def report_late(self, run: TrialRun, trial: Any) -> None:
+        """Report what the first trial scored, now that it is known on how much data it counts."""
+        for one in run.evaluations:
+            trial.report(one.score, round(100 * one.share))
+
+    def report_predictions(self, run: TrialRun) -> list[Any] | None:
+        """Return what the trained model predicts for the report split; the labels there are not looked at."""
+        if run.configuration is None or (report := run.splits(run.configuration).report) is None:
+            return None
+        twin: Any = self
+        twin.compute_metrics = None
+        twin.args.train_sampling_strategy = "random"  # grouped by length, rows would come in another order
+        found = first_logits(twin.predict(report).predictions)
+        if found.ndim == 2 and found.shape[1] > 1:
+            return [int(one) for one in found.argmax(axis=1)]
+        return [float(one) for one in found.reshape(len(found), -1)[:, 0]]
 
     def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
         """Return the sampler of the training set, see `with_lengths_read`."""
@@ -130,7 +166,8 @@ class TrialMixin:
             return
         parent: Any = super()
         for look in self.hpsearch_run.evaluated(step, metrics):
-            parent._report_to_hp_search(trial, look, metrics)
+            if self.hpsearch_run.check is None:
+                parent._report_to_hp_search(trial, look, metrics)
 
 
 def twin_of(trainer: Any, run: TrialRun | None = None) -> Any:
@@ -175,9 +212,11 @@ def rebuild_for_trial(twin: Any, configuration: Configuration) -> None:
         configuration.arguments(twin.hpsearch_original.args, **trial_arguments(run)),
         train=splits.train,
         evaluation=splits.selection,
-        callbacks=[*fresh_callbacks(twin), run.budget, *scheduled(configuration), *run.callbacks],
+        callbacks=[*fresh_callbacks(twin), run.budget, run.environment, *scheduled(configuration), *run.callbacks],
         model=configuration.model,
     )
+    if run.check is not None and twin.compute_metrics is not None:
+        twin.compute_metrics = run.check.measuring(twin.compute_metrics)
     twin.compute_metrics = watching(twin.compute_metrics, run.predicted)
     vars(twin).update(search, objective=None)
 
@@ -211,7 +250,9 @@ def trial_arguments(run: TrialRun) -> dict[str, Any]:
         "disable_tqdm": True,
         "push_to_hub": False,
         **(keep_best if run.score_from == "best" else keep_last),
+        **({"load_best_model_at_end": True} if run.predicts_report and run.score_from == "best" else {}),
         **(keep_all if run.budget.stop_after < LOOKS else {}),
+        **({"save_strategy": "no"} if run.is_aside else {}),
     }
 
 

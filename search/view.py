@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..studies.records import Study, Trial, TrialState
+from ..studies.records import Phase, Study, Trial, TrialState
 from .configuration import BATCH
 from .talk import printable, tell
 
@@ -50,6 +50,9 @@ class View:
 
     def trial_gone(self, number: int) -> None:
         """A trial runs no longer: it ended, or went back to its study."""
+
+    def more_to_run(self, total: int) -> None:
+        """There are `total` trials by now: the best go on on more data."""
 
     def phase(self, text: str) -> None:
         """Something other than a trial begins, such as the retraining."""
@@ -127,6 +130,10 @@ class LiveView(View):
         else:
             self.running[number] = share
 
+    def more_to_run(self, total: int) -> None:
+        """Let the count go on."""
+        self.total = total
+
     def trial_gone(self, number: int) -> None:
         """Take its bar away."""
         self.running.pop(number, None)
@@ -195,12 +202,21 @@ def _one_line(text: str) -> str:
 
 def headline(trial: Trial) -> str:
     """Return one line for a finished trial; a failed one has the class of its failure in place of a score."""
-    what = "baseline" if trial.number == 0 else short_values(shown_params(trial))
+    what = run_again(trial) or ("baseline" if trial.number == 0 else short_values(shown_params(trial)))
     state = trial.state.value.lower() if trial.failure is None else trial.failure.value
     how = f"{state:<9} {'-' if trial.score is None else f'{trial.score:.4f}':>8}"
     if trial.state is TrialState.FAILED:
         how = f"failed: {trial.failure}"
     return _one_line(f"trial {trial.number:>3}  {how:<18}  {duration(trial.total_seconds):>6}  {what}")
+
+
+def run_again(trial: Trial) -> str:
+    """Return which configuration a promotion or a final runs again, and on how much of the data; else nothing."""
+    if trial.origin is None:
+        return ""
+    which = "baseline" if trial.baseline else f"trial {trial.origin}"
+    data = "all the data" if trial.fraction == 1.0 else f"{short(trial.fraction)} of the data"
+    return f"{which} on {data}" + (f", seed {trial.seed}" if trial.phase is Phase.FINAL else "")
 
 
 def best_line(best: Trial | None) -> str:

@@ -25,7 +25,7 @@ from .clock import utc_text
 from .export import METADATA_KEY, VERSION, VERSION_KEY
 from .names import check_study_name
 from .plain import clean_text
-from .records import Failure, TrialState
+from .records import Failure, Phase, TrialState
 from .tables import models, studies, trials
 
 Place = tuple[str | int, ...]
@@ -151,6 +151,9 @@ class StudyPart(_Part):
     trials: Annotated[int, Field(ge=1)]
     forked_from: StudyName | None
     limits: dict[str, Any] | None = None
+    checking: bool = False
+    signal: dict[str, Any] | None = None
+    verdict: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _is_one_problem(self) -> Self:
@@ -173,7 +176,7 @@ class TrialPart(_Part):
     failure: Annotated[Failure, Field(strict=False)] | None
     failure_message: str | None
     baseline: bool
-    phase: str
+    phase: Annotated[Phase, Field(strict=False)]
     rung: Annotated[int, Field(ge=0)]
     fraction: Annotated[float, Field(gt=0, le=1)] | None
     seed: int | None
@@ -190,6 +193,9 @@ class TrialPart(_Part):
     finished_at: Moment | None
     progress: Share | None = None
     device: str | None = None
+    origin: Annotated[int, Field(ge=0, lt=MOST_TRIALS)] | None = None
+    predictions: list[Number] | None = None
+    environment: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _is_one_story(self) -> Self:

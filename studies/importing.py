@@ -31,7 +31,7 @@ from .optuna_rows import TRIALS as OPTUNA_TRIALS
 from .optuna_storage import optuna_storage
 from .optuna_study import open_optuna_study
 from .optuna_tables import refusals_of
-from .records import Study, TrialState
+from .records import Phase, Study, TrialState
 from .store import StudyStore
 from .tables import models, studies, trials
 
@@ -86,7 +86,7 @@ def _added(store: StudyStore, exported: ExportedStudy, name: str, folder: str) -
 
 def study_row(exported: ExportedStudy) -> dict[str, Any]:
     """Return the study's columns, with which it goes on where it was."""
-    states = Counter(trial.state for trial in exported.trials)
+    states = Counter(trial.state for trial in exported.trials if trial.phase is Phase.SEARCH)
     return {
         **exported.study.row(),
         "identity": fingerprint(exported.study.spec["identity"]),

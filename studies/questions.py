@@ -48,17 +48,19 @@ class Questions:
         return Trial.from_row(found[0])
 
     def best(self, study_id: int) -> Trial | None:
-        """Return the complete trial with the best score, of equal ones the first; None before there is one.
+        """Return the best complete trial among those that saw the most data; None before there is one.
 
-        Raises `StudyNotFound`.
+        Where finals were run with several seeds, it is the winner's first, and its mean was the best. Of equal ones it
+        is the first. Raises `StudyNotFound`.
         """
         study = step.only(self._read(sql.study_by_id(study_id)))
-        found = self._read(sql.best_trial(study_id, study["direction"]))
+        numbers = self.ranking(study_id, study["direction"], 1)
+        found = self._read(sql.trial_by_number(study_id, numbers[0])) if numbers else []
         return Trial.from_row(found[0]) if found else None
 
     def ranking(self, study_id: int, direction: str, count: int) -> list[int]:
-        """Return the numbers of the `count` best complete trials, the best first."""
-        return [row["number"] for row in self._read(sql.ranking(study_id, direction, count))]
+        """Return the numbers of the `count` best complete trials, one for each configuration and fraction."""
+        return [row["number"] for row in self._read(sql.standing(study_id, direction).limit(count))]
 
     def running(self, study_id: int) -> list[Trial]:
         """Return the trials that are running, whoever runs them."""

@@ -51,6 +51,14 @@ class Failure(enum.StrEnum):
     CODE = "code"  #: anything else that was raised
 
 
+class Phase(enum.StrEnum):
+    """Why a trial is run. Members are added, never renamed."""
+
+    SEARCH = "search"  #: a configuration that was proposed; these are the trials that are counted
+    PROMOTION = "promotion"  #: one of the best of a rung, again at the next
+    FINAL = "final"  #: a finalist, or the baseline, on all the data with one of the shared seeds
+
+
 @dataclass(frozen=True, kw_only=True)
 class Study:
     """One search problem and what was asked of it."""
@@ -70,6 +78,9 @@ class Study:
     folder: str  #: absolute path, empty until one was made
     forked_from: str | None = None  #: name of the study it was forked from
     limits: dict[str, Any] = field(default_factory=dict)  #: what bounds the search, for each of its workers
+    checking: bool = False  #: whether the first trial has yet to find the share of the data that has a signal
+    signal: dict[str, Any] | None = None  #: that share, and what was seen at smaller ones; None: as asked
+    verdict: dict[str, Any] | None = None  #: what came out: winner against baseline, ranks, cost
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -93,8 +104,9 @@ class Trial:
     failure: Failure | None = None
     failure_message: str | None = None
     baseline: bool = False
-    phase: str = "search"
+    phase: Phase = Phase.SEARCH
     rung: int = 0
+    origin: int | None = None  #: number of the trial that had this configuration first; None: this one
     fraction: float | None = None  #: share of the training set, above 0 to 1
     seed: int | None = None
     params: dict[str, Any] | None = None  #: real names to values; None until they are resolved
@@ -110,8 +122,15 @@ class Trial:
     optuna_trial_id: int | None = None  #: key of the same trial in Optuna's tables
     progress: float | None = None  #: share of its budget it has done, 0 to 1, as of its last sign of life
     device: str | None = None  #: what it ran on, `devices.device_name()`
+    predictions: list[Any] | None = None  #: of a final: what it predicts for each row of the report split
+    environment: dict[str, Any] | None = None  #: what its result depends on besides its configuration
     started_at: str | None = None
     finished_at: str | None = None
+
+    @property
+    def first_number(self) -> int:
+        """Number of the trial that had this configuration first."""
+        return self.number if self.origin is None else self.origin
 
     @property
     def total_seconds(self) -> float:
@@ -122,12 +141,20 @@ class Trial:
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Make the record of one row of `hpsearch_trials`."""
         failure = row["failure"]
-        words = {"state": TrialState(row["state"]), "failure": Failure(failure) if failure else None}
+        words = {
+            "state": TrialState(row["state"]),
+            "failure": Failure(failure) if failure else None,
+            "phase": Phase(row["phase"]),
+        }
         return cls(**{**_own_columns(cls, row), **words})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record for JSON, with `total_seconds`."""
-        words = {"state": self.state.value, "failure": self.failure and self.failure.value}
+        words = {
+            "state": self.state.value,
+            "failure": self.failure and self.failure.value,
+            "phase": self.phase.value,
+        }
         return {**_shallow(self), **words, "total_seconds": self.total_seconds}
 
 
@@ -174,20 +201,24 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True)
 class StudySummary:
-    """A study, how many of its trials are in each state, and its best score."""
+    """A study, how many of its trials are in each state, and its best score at the most data that any saw."""
 
     study: Study
-    complete: int
+    complete: int  #: of the search, as the next three
     pruned: int
     failed: int
     running: int
+    later: int  #: trials of later phases: promotions and finals
+    later_done: int  #: those of them that have ended, well or not
     best_score: float | None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Make the record of one row of `statements.summaries`."""
         study = Study.from_row(row)
-        counts = {state: row[state] or 0 for state in ("complete", "pruned", "failed", "running")}
+        counts = {
+            state: row[state] or 0 for state in ("complete", "pruned", "failed", "running", "later", "later_done")
+        }
         best = row["highest"] if study.direction == "maximize" else row["lowest"]
         return cls(study=study, best_score=best, **counts)
 

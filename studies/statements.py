@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Column, Delete, Insert, Select, Update, case, delete, func, insert, literal, select, update
+from sqlalchemy import Delete, Insert, Select, Update, and_, case, delete, func, insert, literal, or_, select, update
 
 from . import optuna_rows
-from .records import Failure, TrialState
+from .records import Failure, Phase, TrialState
 from .tables import models, studies, trials
 
 FRESH: Mapping[str, Any] = {
@@ -23,10 +23,16 @@ FRESH: Mapping[str, Any] = {
     "started_at": None,
     "progress": None,
     "device": None,
+    "predictions": None,
+    "environment": None,
 }
 ENDED_WELL = (TrialState.COMPLETE.value, TrialState.PRUNED.value)
 ENDED = tuple(state.value for state in TrialState if state.is_finished)
 UNFINISHED = tuple(state.value for state in TrialState if not state.is_finished)
+#: The share of the data a trial saw; one that was written without any counts least.
+FRACTION = func.coalesce(trials.c.fraction, 0.0)
+#: What scores are multiplied by before they are added: PostgreSQL refuses a sum, or a mean, that overflows on the way.
+HEADROOM = 2.0**-20  # a power of two: no bit is lost
 
 # Studies
 
@@ -53,17 +59,37 @@ def study_names() -> Select[Any]:
 
 def summaries() -> Select[Any]:
     """List every study with its counts and best scores, oldest first; one index of the trials answers it."""
-    counts = _counts().subquery()
+    counts, tops = _counts().subquery(), _tops().subquery()
     return (
-        select(studies, counts).outerjoin(counts, counts.c.of_study == studies.c.study_id).order_by(studies.c.study_id)
+        select(studies, counts, tops.c.highest, tops.c.lowest)
+        .outerjoin(counts, counts.c.of_study == studies.c.study_id)
+        .outerjoin(tops, tops.c.study_id == studies.c.study_id)
+        .order_by(studies.c.study_id)
     )
 
 
 def _counts() -> Select[Any]:
-    counted = [func.count(case((trials.c.state == state.value, 1))).label(state.value.lower()) for state in TrialState]
-    score = case((trials.c.state == TrialState.COMPLETE.value, trials.c.score))
-    best = func.max(score).label("highest"), func.min(score).label("lowest")
-    return select(trials.c.study_id.label("of_study"), *counted, *best).group_by(trials.c.study_id)
+    searched = trials.c.phase == Phase.SEARCH.value
+    counted = [
+        func.count(case((and_(searched, trials.c.state == state.value), 1))).label(state.value.lower())
+        for state in TrialState
+    ]
+    later = func.count(case((~searched, 1))).label("later")
+    later_done = func.count(case((and_(~searched, trials.c.state.in_(ENDED)), 1))).label("later_done")
+    return select(trials.c.study_id.label("of_study"), *counted, later, later_done).group_by(trials.c.study_id)
+
+
+def _tops() -> Select[Any]:
+    """Find the highest and lowest score of each study among the scored trials that saw the most data."""
+    scored = and_(trials.c.state == TrialState.COMPLETE.value, trials.c.score.is_not(None))
+    most = select(trials.c.study_id, func.max(FRACTION).label("most")).where(scored).group_by(trials.c.study_id)
+    at_most = most.subquery()
+    return (
+        select(trials.c.study_id, func.max(trials.c.score).label("highest"), func.min(trials.c.score).label("lowest"))
+        .join(at_most, and_(at_most.c.study_id == trials.c.study_id, at_most.c.most == FRACTION))
+        .where(scored)
+        .group_by(trials.c.study_id)
+    )
 
 
 def change_study(study_id: int, values: Mapping[str, Any]) -> Update:
@@ -106,15 +132,29 @@ def take_waiting(trial_id: int, held: Mapping[str, Any]) -> Update:
 def take_slot(study_id: int) -> Update:
     """Take one of the study's free slots; no row is changed when none is left.
 
-    One statement, and it locks the row: two workers never take the same slot or number, on any database.
+    One statement, and it locks the row: two workers never take the same slot or number, on any database. While the
+    study is checking for a signal, there is a slot for its first trial alone.
     """
-    free = studies.c.study_id == study_id, studies.c.slots < studies.c.trials
+    open_to_all = or_(studies.c.next_number == 0, studies.c.checking.is_(False))
+    free = studies.c.study_id == study_id, studies.c.slots < studies.c.trials, open_to_all
     return update(studies).where(*free).values(slots=studies.c.slots + 1, next_number=studies.c.next_number + 1)
 
 
+def take_number(study_id: int) -> Update:
+    """Take the next number of a study without a slot: for a trial that is not counted. It locks the row."""
+    return update(studies).where(studies.c.study_id == study_id).values(next_number=studies.c.next_number + 1)
+
+
+def end_checking(study_id: int, signal: Mapping[str, Any]) -> Update:
+    """Write down which share of the data has a signal; no row is changed when that is known already."""
+    mine = studies.c.study_id == study_id, studies.c.checking.is_(True)
+    return update(studies).where(*mine).values(checking=False, signal=dict(signal))
+
+
 def give_slot_back(trial_id: int) -> Update:
-    """Free the slot of a trial that failed: it will be replaced."""
-    of_trial = select(trials.c.study_id).where(trials.c.trial_id == trial_id).scalar_subquery()
+    """Free the slot of a trial that failed, if it had one: it will be replaced."""
+    counted = trials.c.trial_id == trial_id, trials.c.phase == Phase.SEARCH.value
+    of_trial = select(trials.c.study_id).where(*counted).scalar_subquery()
     return update(studies).where(studies.c.study_id == of_trial).values(slots=studies.c.slots - 1)
 
 
@@ -127,10 +167,23 @@ def add_trial(study: Mapping[str, Any], held: Mapping[str, Any]) -> Insert:
         attempt=1,
         state=TrialState.RUNNING.value,
         baseline=False,
-        phase="search",
+        phase=Phase.SEARCH.value,
         rung=0,
         config={},
         **{**FRESH, **held},
+    )
+
+
+def add_promotion(study: Mapping[str, Any], values: Mapping[str, Any]) -> Insert:
+    """Add a trial that waits to run a configuration again; `study` is the row after `take_number`."""
+    return insert(trials).values(
+        study_id=study["study_id"],
+        number=study["next_number"] - 1,
+        objective=study["objective"],
+        attempt=1,
+        state=TrialState.WAITING.value,
+        config={},
+        **{**FRESH, **values},
     )
 
 
@@ -176,8 +229,9 @@ def put_back(trial_id: int, worker: str | None) -> Update:
 
 def waiting_again() -> dict[str, Any]:
     """Return what a trial becomes that is put back: as if it had not been started, or not gone on from its rung."""
+    goes_on = and_(trials.c.rung > 0, trials.c.phase == Phase.SEARCH.value)
     kept = {
-        name: case((trials.c.rung > 0, trials.c[name]), else_=literal(FRESH[name], trials.c[name].type))
+        name: case((goes_on, trials.c[name]), else_=literal(FRESH[name], trials.c[name].type))
         for name in ("curve", "seconds")
     }
     return {**FRESH, **kept, "state": TrialState.WAITING.value, "worker": None, "lease_until": None}
@@ -258,16 +312,20 @@ def configurations(study_id: int) -> Select[Any]:
     return select(*columns).where(trials.c.study_id == study_id, trials.c.params.is_not(None)).order_by(trials.c.number)
 
 
-def ranking(study_id: int, direction: str, count: int) -> Select[Any]:
-    """List the numbers of the best complete trials, the best first; of equal ones the first."""
-    return _ranked(trials.c.number, study_id, direction).limit(count)
+def standing(study_id: int, direction: str) -> Select[Any]:
+    """List configurations that completed a trial, the best first, by the number of their first trial at a fraction.
 
-
-def _ranked(column: Column[Any], study_id: int, direction: str) -> Select[Any]:
-    """List one column of the complete trials, the best first; of equal ones the first."""
+    More data counts more, then more seeds (finals), then the mean score, then who came first.
+    """
     scored = trials.c.state == TrialState.COMPLETE.value, trials.c.score.is_not(None)
-    order = trials.c.score.desc() if direction == "maximize" else trials.c.score.asc()
-    return select(column).where(trials.c.study_id == study_id, *scored).order_by(order, trials.c.number)
+    total, first = func.sum(trials.c.score * HEADROOM), func.min(trials.c.number)  # of equally many: ranked as means
+    best = total.desc() if direction == "maximize" else total.asc()
+    return (
+        select(first.label("number"))
+        .where(trials.c.study_id == study_id, *scored)
+        .group_by(func.coalesce(trials.c.origin, trials.c.number), FRACTION)
+        .order_by(FRACTION.desc(), func.count().desc(), best, first)
+    )
 
 
 def finished_numbers(study_id: int, numbers: Collection[int]) -> Select[Any]:
@@ -282,12 +340,6 @@ def untold(study_id: int) -> Select[Any]:
     unfinished = optuna_rows.TRIALS.c.state.in_([optuna_rows.RUNNING, optuna_rows.WAITING])
     both = trials.join(optuna_rows.TRIALS, optuna_rows.TRIALS.c.trial_id == trials.c.optuna_trial_id)
     return select(trials).select_from(both).where(trials.c.study_id == study_id, ended, unfinished)
-
-
-def best_trial(study_id: int, direction: str) -> Select[Any]:
-    """Find the complete trial with the best score; of equal ones the first."""
-    best = _ranked(trials.c.trial_id, study_id, direction).limit(1)  # its key first: the index alone ranks them
-    return select(trials).where(trials.c.trial_id == best.scalar_subquery())
 
 
 def failures_in_a_row(study_id: int, since: str) -> Select[Any]:

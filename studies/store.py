@@ -6,7 +6,7 @@ What it answers is in `questions.py`, its records in `records.py`, SQL in `state
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
@@ -25,6 +25,7 @@ from .leases import IsLost
 from .names import check_study_name, new_uid
 from .optuna_storage import forget_optuna_study
 from .patience import Patience
+from .promotion import Promotion
 from .questions import Questions
 from .records import Failure, Model, Study, Trial, TrialState
 from .schema import SchemaState, read_status, require_current, upgrade
@@ -110,8 +111,11 @@ class StudyStore(Questions):
         uid: str | None = None,
         forked_from: str | None = None,
         limits: Mapping[str, Any] | None = None,
+        checking: bool = False,
     ) -> Study:
         """Add a study; `spec["identity"]` is the problem it stands for, `uid` defaults to a new one.
+
+        While it is `checking`, its first trial alone can be claimed, see `end_checking`.
 
         Raises `StudyExists`, and `BadInput` for a name that is none.
         """
@@ -132,6 +136,7 @@ class StudyStore(Questions):
             "folder": folder,
             "forked_from": forked_from,
             "limits": dict(limits or {}),
+            "checking": checking,
         }
         return self._add_study(name, values)
 
@@ -275,6 +280,29 @@ class StudyStore(Questions):
         lost = [row for row in self._read(sql.running_trials(study_id)) if is_lost(row, moment)]
         back = [self._write(partial(step.lose, lost=row, now=utc_text(moment))) for row in lost]
         return [Trial.from_row(row) for row in back if row is not None]
+
+    # From one rung to the next
+
+    def promote(self, study_id: int, promotions: Sequence[Promotion]) -> bool:
+        """Let configurations wait to be run again, all or none; False where another worker has done so.
+
+        They are no part of the asked total, and take no slot. They are claimed when no trial is at a lower rung.
+        """
+        rows = [promotion.to_row() for promotion in promotions]
+        try:
+            self._write(partial(step.promote, study_id=study_id, promotions=rows))
+        except IntegrityError:
+            return False
+        return True
+
+    def end_checking(self, study_id: int, signal: Mapping[str, Any]) -> bool:
+        """Open a study that was `checking` to all trials, at `signal["fraction"]`; False where it was open already."""
+        return self._changed(sql.end_checking(study_id, signal))
+
+    def conclude(self, study_id: int, verdict: Mapping[str, Any]) -> Study:
+        """Keep what came out of a study. Raises `StudyNotFound`."""
+        values = {"verdict": dict(verdict)}
+        return Study.from_row(self._write(partial(step.change_study, study_id=study_id, values=values)))
 
     # Models
 

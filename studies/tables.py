@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 PREFIX = "hpsearch_"
@@ -76,8 +77,12 @@ studies = Table(
     Column("task", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("folder", Text, nullable=False),
+    # While it is true, nobody takes a slot but the first: it finds the share of the data that has a signal.
+    Column("checking", Boolean, nullable=False, server_default=false()),
     _json("spec"),
     _json("limits", nullable=True),
+    _json("signal", nullable=True),
+    _json("verdict", nullable=True),
     UniqueConstraint("name"),
     UniqueConstraint("uid"),
     **OPTIONS,
@@ -95,6 +100,7 @@ trials = Table(
     Column("baseline", Boolean, nullable=False),
     Column("phase", String(16), nullable=False),
     Column("rung", Integer, nullable=False),
+    Column("origin", Integer),
     Column("fraction", Double),
     Column("seed", BigInteger),
     Column("score", Double),
@@ -114,8 +120,11 @@ trials = Table(
     _json("metrics"),
     _json("curve"),
     _json("seconds"),
+    _json("predictions", nullable=True),
+    _json("environment", nullable=True),
     UniqueConstraint("study_id", "number"),
-    Index(None, "study_id", "state", "number", "score"),  # next in the queue, counts and best, without the rows
+    # Next in the queue, counts and standing, without the rows.
+    Index("ix_hpsearch_trials_standing", "study_id", "state", "phase", "fraction", "origin", "number", "score"),
     Index(None, "study_id", "finished_at"),  # failures in a row, and what ended lately
     Index(None, "study_id", "params_key", unique=True),  # no configuration is tried twice
     **OPTIONS,

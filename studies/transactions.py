@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from sqlalchemy import Connection, Executable, Insert
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Executable, Insert
 from . import optuna_rows as optuna
 from . import statements as sql
 from .errors import LeaseLost, StudyNotFound, TrialFinished, TrialNotFound
-from .records import TrialState
+from .records import Phase, TrialState
 
 MAX_ATTEMPTS = 2  # a trial that took two workers with it is not given to a third
 
@@ -85,11 +85,11 @@ def claim_again(connection: Connection, study_id: int, held: Row, new: bool) -> 
 def ready_in_optuna(connection: Connection, row: Row) -> Row:
     """Return a trial that was put back, with Optuna's trial waiting as well; it is made where there is none yet."""
     if row["optuna_trial_id"] is not None:
-        optuna.put_back(connection, row["optuna_trial_id"], row["rung"])
+        optuna.put_back(connection, row["optuna_trial_id"], goes_on_from(row))
         return row
     name, number = only(rows(connection, sql.study_by_id(row["study_id"])))["name"], row["number"]
     key = optuna.find(connection, name, number) or optuna.add_waiting(connection, name, number)
-    optuna.put_back(connection, key, row["rung"])
+    optuna.put_back(connection, key, goes_on_from(row))
     connection.execute(sql.write_trial(row["trial_id"], None, {"optuna_trial_id": key}))
     return {**row, "optuna_trial_id": key}
 
@@ -121,7 +121,7 @@ def release(connection: Connection, trial_id: int, worker: str | None) -> bool:
     if connection.execute(sql.put_back(trial_id, worker)).rowcount == 0:
         return False
     row = rows(connection, sql.trial_by_id(trial_id))[0]
-    optuna.put_back(connection, row["optuna_trial_id"], row["rung"])
+    optuna.put_back(connection, row["optuna_trial_id"], goes_on_from(row))
     return True
 
 
@@ -173,5 +173,19 @@ def lose(connection: Connection, lost: Row, now: str) -> Row | None:
         connection.execute(sql.give_slot_back(lost["trial_id"]))
         optuna.fail(connection, row["optuna_trial_id"])
     else:
-        optuna.put_back(connection, row["optuna_trial_id"], row["rung"])
+        optuna.put_back(connection, row["optuna_trial_id"], goes_on_from(row))
     return row
+
+
+def goes_on_from(row: Row) -> int:
+    """Return the rung that a trial goes on from when it is taken up again; 0 where it begins anew."""
+    return int(row["rung"]) if row["phase"] == Phase.SEARCH.value else 0
+
+
+def promote(connection: Connection, study_id: int, promotions: Sequence[Row]) -> None:
+    """Add trials that wait to run configurations again; one that is there already is an integrity error."""
+    for values in promotions:
+        connection.execute(sql.take_number(study_id))
+        study = only(rows(connection, sql.study_by_id(study_id)))
+        key = optuna.add_waiting(connection, study["name"], study["next_number"] - 1)
+        connection.execute(sql.add_promotion(study, {**values, "optuna_trial_id": key}))

@@ -29,6 +29,8 @@ class TrialFields(TypedDict, total=False):
     checkpoint: str | PathLike[str] | None
     progress: float | None
     device: str | None
+    predictions: Sequence[float] | None
+    environment: Mapping[str, Any] | None
 
 
 FIELDS = frozenset(get_type_hints(TrialFields))

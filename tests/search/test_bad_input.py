@@ -146,6 +146,7 @@ NAMES = [
     option("unknown pruner", "--pruner hyperbands", "'hyperbands'", "did you mean 'hyperband'?"),
     option("unknown precision", "--precision fp31", "'fp31'", "did you mean 'fp32'?"),
     option("unknown score", "--score lst", "'lst'", "did you mean 'last'?"),
+    option("unknown part to select on", "--select-on validaton", "'validaton'", "did you mean 'validation'?"),
     option("unknown direction", "--direction maximise", "'maximise'", "maximize"),
     option("metric and direction that clash", "--objective accuracy --direction minimize", "'minimize'", "higher"),
     option("loss to maximize", "--objective loss --direction maximize", "'maximize'", "lower"),

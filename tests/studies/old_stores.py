@@ -21,7 +21,21 @@ from hpsearch.studies.tables import PREFIX, metadata
 STORES = Path(__file__).parents[1] / "data" / "stores"
 RELEASED = sorted(path.stem for path in STORES.glob("*.json"))
 OUTDATED = [revision for revision in RELEASED if revision != REVISIONS[-1]]
-JSON_COLUMNS = ("spec", "limits", "params", "config", "metrics", "curve", "seconds")
+#: Whose trials had configurations without reserving them: two could have the same.
+WITHOUT_RESERVATIONS = [revision for revision in OUTDATED if revision < "0002"]
+JSON_COLUMNS = (
+    "spec",
+    "limits",
+    "signal",
+    "verdict",
+    "params",
+    "config",
+    "metrics",
+    "curve",
+    "seconds",
+    "predictions",
+    "environment",
+)
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -38,6 +52,11 @@ class OldStore:
         """Return the rows of a table of ours, as the newest release should read them."""
         found = [with_json_read(row) for row in self.rows[PREFIX + name]]
         return [without_own_release(row) for row in found] if name == "studies" else found
+
+    def taken(self, study_id: int) -> list[dict[str, Any]]:
+        """Return the configurations of a study that no other trial may have: those reserved, or all there were."""
+        reserved = [row for row in self.expected("trials") if row["study_id"] == study_id and row.get("params_key", 1)]
+        return [row["params"] for row in reserved if row["params"] is not None]
 
 
 def rows_of(revision: str) -> Rows:

@@ -112,7 +112,7 @@ def elsewhere(document: dict[str, Any], **study: Any) -> dict[str, Any]:
         trial["study"] = found["study"]["name"]
         if trial["state"] == "RUNNING":
             trial |= {"state": "WAITING", "worker": None, "started_at": None, "curve": [], "metrics": {}, "seconds": {}}
-            trial |= {"total_seconds": 0.0, "progress": None, "device": None}
+            trial |= {"total_seconds": 0.0, "progress": None, "device": None, "predictions": None, "environment": None}
     return found
 
 
@@ -467,12 +467,24 @@ HOSTILE = {
     "a long backend": (changed("study", "backend", to="x" * 33), "`backend` has more than 32 characters"),
     "a long task": (changed("study", "task", to="\N{SNOWMAN}" * 22000), "`task` has more than 65535 bytes"),
     "limits that are none": (changed("study", "limits", to=[1]), "study.limits: "),
+    "a truth that is none": (changed("study", "checking", to=1), "study.checking: .*got 1"),
+    "a signal that is none": (changed("study", "signal", to=0.1), "study.signal: "),
+    "a verdict that is none": (changed("study", "verdict", to=[]), "study.verdict: "),
     "a number twice": (changed("trials", 1, "number", to=0), "2 trials have the number 0"),
     "a negative number": (changed("trials", 0, "number", to=-1), r"trials\[0\].number: .*got -1"),
     "a number at the end": (changed("trials", 0, "number", to=2**31 - 1), r"trials\[0\].number: "),
     "a number as text": (changed("trials", 0, "number", to="0"), r"trials\[0\].number: .*got '0'"),
     "a truth as number": (changed("trials", 0, "attempt", to=True), r"trials\[0\].attempt: .*got True"),
     "a broken number": (changed("trials", 0, "rung", to=0.5), r"trials\[0\].rung: .*got 0.5"),
+    "an unknown phase": (changed("trials", 0, "phase", to="victory"), r"trials\[0\].phase: .*'victory'"),
+    "no phase": (changed("trials", 0, "phase", to=None), r"trials\[0\].phase: "),
+    "a negative origin": (changed("trials", 0, "origin", to=-1), r"trials\[0\].origin: .*got -1"),
+    "an origin at the end": (changed("trials", 0, "origin", to=2**31 - 1), r"trials\[0\].origin: "),
+    "a broken origin": (changed("trials", 0, "origin", to=0.5), r"trials\[0\].origin: .*got 0.5"),
+    "words as predictions": (changed("trials", 0, "predictions", to="1, 2"), r"trials\[0\].predictions: "),
+    "a word as prediction": (changed("trials", 0, "predictions", to=["yes"]), r"predictions\[0\]: must be a number"),
+    "an infinite prediction": (changed("trials", 0, "predictions", to=[float("inf")]), "is not a finite"),
+    "an environment that is none": (changed("trials", 0, "environment", to="linux"), r"trials\[0\].environment: "),
     "an unknown state": (changed("trials", 0, "state", to="DONE"), r"trials\[0\].state: .*'DONE'"),
     "an unknown failure": (changed("trials", 2, "failure", to="bad luck"), r"trials\[2\].failure: .*'bad luck'"),
     "a failure of a success": (changed("trials", 0, "failure", to="oom"), r"trials\[0\]: a `failure` belongs"),

@@ -32,10 +32,21 @@ from hpsearch.studies.store import StudyStore
 from hpsearch.studies.tables import VERSION_TABLE
 
 from .making import differences, listening, said_by
-from .old_stores import OUTDATED, RELEASED, STORES, OldStore, all_of, change_trials, everything, put_old_store, rows_of
+from .old_stores import (
+    OUTDATED,
+    RELEASED,
+    STORES,
+    WITHOUT_RESERVATIONS,
+    OldStore,
+    all_of,
+    change_trials,
+    everything,
+    put_old_store,
+    rows_of,
+)
 
-#: Columns that no record shows: how a study counts its trials.
-COUNTERS = {"slots", "next_number"}
+#: Columns that no record shows: how a study counts its trials, and what a trial has reserved.
+HIDDEN = {"slots", "next_number", "params_key"}
 CHANGES = ("ALTER", "CREATE", "INSERT", "UPDATE", "DELETE")
 LONG_AFTER = datetime(2100, 1, 1, tzinfo=UTC)  #: no lease of an old store lasts until then
 UPGRADE = "import sys; from hpsearch.studies.schema import upgrade; upgrade(sys.argv[1])"
@@ -43,8 +54,8 @@ WAITING = OptunaState.WAITING
 
 
 def test_there_are_released_stores():
-    """The first schema was released, so a store of it is kept for good."""
-    assert {"0001"} <= set(RELEASED) <= set(REVISIONS)
+    """These schemas were released, so a store of each is kept for good."""
+    assert {"0001", "0002"} <= set(RELEASED) <= set(REVISIONS)
     assert set(RELEASED) == {path.stem for path in STORES.glob("*.db")}
 
 
@@ -136,27 +147,34 @@ class UpgradeContract:
             assert study.trials == len([trial for trial in trials if trial.state is not TrialState.FAILED])
 
     def test_the_best_is_right(self, store):
-        """It is the old one, until a new trial is better."""
+        """It is the old one, until a new trial that saw as much data is better."""
         for study in studies_of(store):
-            assert best_of(study, store.trials(study.study_id)) == store.best(study.study_id)
+            old = store.best(study.study_id)
+            assert best_of(study, store.trials(study.study_id)) == old
 
-            *_, last = claim_all(store, study)
+            *_, hasty, thorough = claim_all(store, study)
             better = 1e9 if study.direction == "maximize" else -1e9
-            done = store.finish(last.trial_id, TrialState.COMPLETE, score=better)
+            most = old.fraction if old else 1.0
+            first = store.finish(hasty.trial_id, TrialState.COMPLETE, score=2 * better, fraction=most / 2)
+            assert (old or first) == store.best(study.study_id)
+            done = store.finish(thorough.trial_id, TrialState.COMPLETE, score=better, fraction=most)
 
             assert done == store.best(study.study_id)
 
-    def test_no_old_configuration_is_tried_again(self, store):
-        """What a trial had in the old release is taken, as if it had been reserved."""
+    def test_no_old_configuration_is_tried_again(self, old, store):
+        """What a trial had reserved stays its own; before there were reservations, whatever it had is taken."""
+        tried = 0
         for study in studies_of(store):
             *_, new = claim_all(store, study)
-            taken = [trial.params for trial in store.trials(study.study_id) if trial.params is not None]
-            assert [] != taken
 
-            for params in taken:
+            for params in old.taken(study.study_id):
                 with pytest.raises(ConfigurationTaken):
                     store.reserve(new.trial_id, params)
+                tried += 1
 
+        assert tried >= 6
+
+    @pytest.mark.parametrize("old", WITHOUT_RESERVATIONS, indirect=True)
     def test_old_trials_may_be_alike(self, old):
         """Before, two trials could have one configuration: that is no reason to refuse, and it is not tried again."""
         change_trials(old, params=old.rows["hpsearch_trials"][0]["params"])
@@ -254,8 +272,8 @@ def check_read(old: OldStore, store: StudyStore) -> None:
     models = [model for study in studies for model in store.models(study.study_id)]
     for name, records in {"studies": studies, "trials": trials, "models": models}.items():
         expected, found = old.expected(name), [record.to_dict() for record in records]
-        assert [without(row, COUNTERS) for row in expected] == [
-            {key: record[key] for key in without(row, COUNTERS)} for row, record in zip(expected, found, strict=True)
+        assert [without(row, HIDDEN) for row in expected] == [
+            {key: record[key] for key in without(row, HIDDEN)} for row, record in zip(expected, found, strict=True)
         ]
 
 
@@ -274,9 +292,10 @@ def claim_all(store: StudyStore, study: Study) -> list[Trial]:
 
 
 def best_of(study: Study, trials: list[Trial]) -> Trial | None:
+    """Return the trial with the best score among those with most data; old releases ran each with one seed."""
     complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
-    pick = max if study.direction == "maximize" else min
-    return pick(complete, key=lambda trial: trial.score, default=None)
+    sign = 1 if study.direction == "maximize" else -1
+    return max(complete, key=lambda trial: (trial.fraction or 0.0, sign * trial.score), default=None)
 
 
 class Killed(BaseException):

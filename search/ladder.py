@@ -1,0 +1,108 @@
+"""Who climbs to the next rung, and who is compared at full size: a function of the trials, and of nothing else.
+
+Successive halving (Jamieson & Talwalkar 2016), in generations: nobody is promoted before all trials of a rung have
+ended, so that neither the number of workers nor a restart changes who is. A promotion is a training of its own, from
+the beginning; what the store holds already is not asked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ..studies.promotion import Promotion
+from ..studies.records import Failure, Phase, Trial, TrialState
+from .strategy import Strategy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ladder:
+    """The rungs of a study."""
+
+    strategy: Strategy
+    fraction: float  #: of the first rung
+    seed: int
+    direction: str
+
+    def promotions(self, trials: Sequence[Trial]) -> list[Promotion]:
+        """Return what is to be run next, when every trial of the study has ended; nothing when it is complete.
+
+        Configurations that failed at a rung give their places to the next in the ranking.
+        """
+        best = self.ranked(search_trials(trials))
+        count = sum(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in search_trials(trials))
+        for rung, fraction in enumerate(self.fractions):
+            if rung == 0:
+                continue
+            places = self.strategy.places(rung, count)
+            climbed = {one.first_number: one for one in trials if one.phase is Phase.PROMOTION and one.rung == rung}
+            chosen = list(self.chosen(best, climbed, places))
+            missing = [one for one in chosen if one.first_number not in climbed]
+            if missing:
+                return [self.promotion(one, Phase.PROMOTION, rung, fraction, self.seed) for one in missing]
+            best = self.ranked([climbed[one.first_number] for one in chosen])
+        return self.finals(trials, best)
+
+    @property
+    def fractions(self) -> list[float]:
+        """The fractions of the rungs."""
+        return self.strategy.rungs(self.fraction)
+
+    def chosen(self, best: Sequence[Trial], climbed: dict[int, Trial], places: int) -> Iterator[Trial]:
+        """Yield those who have a place at the next rung; one that failed there has none."""
+        for trial in best:
+            if places == 0:
+                return
+            there = climbed.get(trial.first_number)
+            yield trial
+            places -= there is None or there.state is not TrialState.FAILED
+
+    def finals(self, trials: Sequence[Trial], best: Sequence[Trial]) -> list[Promotion]:
+        """Return the trainings on all the data that are missing, seed by seed."""
+        baseline = [one for one in search_trials(trials) if one.baseline and one.state is TrialState.COMPLETE]
+        compared = {one.first_number: one for one in [*best[: self.strategy.compared], *baseline]}
+        done = {(one.first_number, one.seed) for one in trials if one.fraction == 1.0}
+        return [
+            self.promotion(one, Phase.FINAL, len(self.fractions), 1.0, seed)
+            for seed in self.strategy.final_seeds(self.seed)
+            for number, one in compared.items()
+            if (number, seed) not in done
+        ]
+
+    def promotion(self, trial: Trial, phase: Phase, rung: int, fraction: float, seed: int) -> Promotion:
+        """Return one training to come."""
+        return Promotion(
+            origin=trial.first_number,
+            baseline=trial.baseline,
+            params=trial.params or {},
+            phase=phase,
+            rung=rung,
+            fraction=fraction,
+            seed=seed,
+        )
+
+    def ranked(self, trials: Iterable[Trial]) -> list[Trial]:
+        """Return the trials that may be promoted, the best first: complete ones that learned something.
+
+        Equal scores, such as those of a metric that is flat at this fraction, are ranked by the loss. Where nothing
+        learned, the one with the lowest loss may go on, for on more data it may learn.
+        """
+        complete = [one for one in trials if one.state is TrialState.COMPLETE and one.score is not None]
+        ranking = sorted(complete, key=self.rank)
+        learned = [one for one in ranking if one.failure is not Failure.COLLAPSED]
+        return learned or ranking[:1]
+
+    def rank(self, trial: Trial) -> tuple[float, float, int]:
+        """Return what a trial is sorted by."""
+        score = trial.score or 0.0
+        loss = trial.metrics.get("eval_loss")
+        return (
+            -score if self.direction == "maximize" else score,
+            float(loss) if isinstance(loss, int | float) else 0.0,
+            trial.first_number,
+        )
+
+
+def search_trials(trials: Iterable[Trial]) -> list[Trial]:
+    """Return the trials that were proposed, without those that run a configuration again."""
+    return [one for one in trials if one.phase is Phase.SEARCH]

@@ -1,0 +1,123 @@
+"""What a search does besides trying configurations on its subset: rungs on more data, and finals on all of it.
+
+Kept with the study, and no part of its identity: `--confirm full` on a finished study adds the finals it lacks. Who is
+promoted is `ladder`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from ..spaces.errors import BadInput, did_you_mean
+from ..studies.records import Study
+
+LADDER, SINGLE = "ladder", "single"
+NONE, QUICK, FULL = "none", "quick", "full"
+STRATEGIES = {
+    LADDER: "the best third again on three times the data, and so on",
+    SINGLE: "one rung: the asked subset alone",
+}
+CONFIRM = {
+    NONE: "no finals: the best configuration is retrained on all the data",
+    QUICK: "the best configuration and the baseline on all the data, with one seed",
+    FULL: "the finalists and the baseline on all the data, over shared seeds",
+}
+#: The share of the configurations that is promoted is 1/3, and the next rung has three times the data: what Hyperband
+#: recommends (Li et al. 2018, section 2.6 of its journal version), and what the recorded table bears out.
+ETA = 3
+#: No rung between this share of the data and all of it: it would cost nearly as much as the finals.
+LARGEST_RUNG = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strategy:
+    """How far the best configurations of a search are followed."""
+
+    name: str = LADDER
+    confirm: str = QUICK
+    finalists: int = 2  #: configurations compared with the baseline by `full`
+    seeds: int = 3  #: that `full` compares them over
+
+    def __post_init__(self) -> None:
+        """Raise `BadInput` for a strategy that is none."""
+        for flag, value, known in (("strategy", self.name, STRATEGIES), ("confirm", self.confirm, CONFIRM)):
+            if value not in known:
+                hint = did_you_mean(str(value), known) or f"one of {', '.join(known)}"
+                raise BadInput(f"unknown --{flag} {value!r}", hint=hint)
+        for flag, count, least in (("finalists", self.finalists, 1), ("seeds", self.seeds, 2)):
+            if isinstance(count, bool) or not isinstance(count, int) or not least <= count <= MOST:
+                raise BadInput(f"--{flag} takes a whole number from {least} to {MOST}, not {count!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def of(cls, study: Study) -> Strategy:
+        """Return the strategy of a study; one that was made before there were any has one rung and no finals."""
+        written = study.limits.get("strategy")
+        if not isinstance(written, Mapping):
+            return ONE_RUNG
+        return cls(**{name: value for name, value in written.items() if name in cls.__dataclass_fields__})
+
+    def rungs(self, fraction: float) -> list[float]:
+        """Return the fractions at which configurations are compared on the selection split, the finals not counted."""
+        rungs = [fraction]
+        while self.name == LADDER and rungs[-1] * ETA <= LARGEST_RUNG:
+            rungs.append(round(rungs[-1] * ETA, 9))
+        return rungs
+
+    def places(self, rung: int, count: int) -> int:
+        """Return how many of `count` configurations reach a rung; enough of them for the finals."""
+        return max(count // ETA**rung, self.compared)
+
+    @property
+    def compared(self) -> int:
+        """How many configurations besides the baseline are compared at full size."""
+        return self.finalists if self.confirm == FULL else 1
+
+    def final_seeds(self, seed: int) -> list[int]:
+        """Return the seeds of the finals: the study's own first, for that training may have been done already."""
+        return {NONE: [], QUICK: [seed], FULL: [(seed + one) % 2**32 for one in range(self.seeds)]}[self.confirm]
+
+
+MOST = 100  #: finalists and seeds, so that a slip of the keyboard does not cost a month
+ONE_RUNG = Strategy(name=SINGLE, confirm=NONE)
+
+
+class StrategyOptions(TypedDict, total=False):
+    """What a strategy is made of, as people name it."""
+
+    strategy: str | None
+    confirm: str | None
+    finalists: int
+    seeds: int
+
+
+def strategy_of(
+    *,
+    pruner: str,
+    retrain: bool = True,
+    strategy: str | None = None,
+    confirm: str | None = None,
+    finalists: int = 2,
+    seeds: int = 3,
+) -> Strategy:
+    """Return the strategy that was asked for, or the one that suits.
+
+    A population is trained once, in one generation after the other, and knows no larger fraction. Raises `BadInput`.
+    """
+    if pruner == "pbt":
+        for flag, value, fitting in (("strategy", strategy, SINGLE), ("confirm", confirm, NONE)):
+            if value not in (None, fitting):
+                raise BadInput(f"--{flag} {value} does not go with --pruner pbt", hint=f"--{flag} {fitting}")
+        return ONE_RUNG
+    return Strategy(
+        name=strategy or LADDER,
+        confirm=confirm or (QUICK if retrain else NONE),
+        finalists=finalists,
+        seeds=seeds,
+    )

