@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from math import ceil
 from typing import Any
 
@@ -32,16 +31,15 @@ def percent(look: int, looks: int = LOOKS) -> int:
 class BudgetCallback(TrainerCallback):
     """Asks for an evaluation at each look and knows which looks a step completes."""
 
-    def __init__(self, stop_after: int = LOOKS) -> None:
+    def __init__(self, stop_after: int = LOOKS, *, keeps_weights: bool = True) -> None:
         self.stop_after = stop_after  #: the look that ends the training, for now
+        self.keeps_weights = keeps_weights  #: when it is stopped there
         self.due: dict[int, list[int]] = {}
-        self.began: float | None = None  #: when the training began, by `time.perf_counter`
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Lay the looks over this training's steps."""
-        self.began = time.perf_counter()
         self.due = look_steps(state.max_steps)
         # transformers' own flow would look every ceil(max_steps * eval_steps) steps, which drifts off the shares.
         state.eval_steps = state.max_steps
@@ -52,7 +50,7 @@ class BudgetCallback(TrainerCallback):
         if looks:
             control.should_evaluate = True
             if self.stop_after < LOOKS and looks[-1] >= self.stop_after:
-                control.should_save = control.should_training_stop = True
+                control.should_save, control.should_training_stop = self.keeps_weights, True
 
     def looks_at(self, step: int) -> list[int]:
         """Return the looks that `step` completes; none for an evaluation that nobody planned."""

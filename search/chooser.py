@@ -9,7 +9,7 @@ from typing import Any
 from ..spaces.space import Space
 from ..studies.errors import ConfigurationTaken
 from ..studies.identity import fingerprint
-from ..studies.records import Trial
+from ..studies.records import Phase, Trial
 from ..studies.store import StudyStore
 from .memory import ran_out_of_memory, to_try_again
 from .proposals import DRAWS, Proposals, Wanted, left
@@ -29,12 +29,16 @@ class Chooser:
     inherited: Mapping[str, Any] | None = None  #: the best of the study this one was forked from
 
     def proposals(self, trial: Trial) -> Proposals:
-        """Return the sampler of one claimed trial."""
-        is_grid = self.sampler == "grid"
+        """Return the sampler of one claimed trial.
+
+        Its seed depends on the trial's place among those of the search: what was promoted before it takes numbers, too,
+        and would change what a search that is continued proposes.
+        """
+        is_grid, place = self.sampler == "grid", trial.number - self.store.summary(self.study_id).later
         return Proposals(
             space=self.space,
             seed=self.seed,
-            make=lambda draw: make_sampler(self.sampler, study_seed=self.seed, number=trial.number, draw=draw),
+            make=lambda draw: make_sampler(self.sampler, study_seed=self.seed, number=place, draw=draw),
             first=self.first(trial.number),
             draws=0 if is_grid else DRAWS,
             before=trial.params,
@@ -55,7 +59,8 @@ class Chooser:
         """Return what ran out of memory and nobody has tried again since."""
         too_large = ran_out_of_memory(self.store, self.study_id)
         newest = {fingerprint(one.params): one.number for one in self.store.tried(self.study_id)} if too_large else {}
-        return to_try_again([one for one in too_large if newest.get(fingerprint(one.params or {})) == one.number])
+        searched = [one for one in too_large if one.phase is Phase.SEARCH]
+        return to_try_again([one for one in searched if newest.get(fingerprint(one.params or {})) == one.number])
 
     def points(self) -> list[Wanted]:
         """Return the points of the grid."""

@@ -219,6 +219,20 @@ def retrain(
 
 
 @app.command()
+def replay(
+    study: Name,
+    trial: Annotated[int, typer.Option("--trial", help="trial number")],
+    store: Store = DEFAULT_STORE,
+    quiet: Annotated[bool, typer.Option("--quiet", help="show the result alone")] = False,
+    as_json: Json = False,
+) -> int:
+    """Run a trial again from its row and prove that it is the same: exit code 0 if so, else 1."""
+    from .command_run import replay_trial
+
+    return replay_trial(store, study, number=trial, quiet=quiet, as_json=as_json)
+
+
+@app.command()
 def predict(
     model: Annotated[str, typer.Argument(metavar="MODEL_DIR|STUDY", help="a model folder, or a study with one")],
     file: Annotated[Path, typer.Option("--file", help="examples without labels", metavar="FILE")],

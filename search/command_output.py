@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shlex
@@ -19,10 +20,13 @@ from ..studies.export import INTERNAL
 from ..studies.plain import plain
 from ..studies.records import Failure, Model, Phase, Study, StudySummary, Trial, TrialState
 from .options import DEFAULT_STORE
+from .strategy import Strategy
 from .talk import as_typed, printable
 from .verdict_words import summary_lines
 from .view import duration, run_again, short, short_values, shown_params
 
+#: What stands for a point that one of two learning curves lacks.
+NO_POINT: Mapping[str, Any] = {}
 #: Characters of a failure's message that a table shows; `--json` has all of it.
 LONGEST_MESSAGE = 200
 
@@ -74,7 +78,7 @@ def outcome_table(
     add_row(table, "seconds", *(duration(trial.total_seconds) for trial in columns))
     show(table)
     show_line(_counts(study, trials))
-    for line in summary_lines(study, trials) or [_gain(study, baseline, best)]:
+    for line in summary_lines(study, trials, otherwise=_gain(study, baseline, best)):
         show_line(line)
     if model is not None:
         _show_model(study, model)
@@ -141,6 +145,8 @@ def _gain(study: Study, baseline: Trial | None, best: Trial) -> str:
         return "the baseline has no score"
     if best.first_number == baseline.first_number:
         return "no configuration beat the baseline"
+    if best.fraction != baseline.fraction:
+        return f"trial {best.first_number} was followed to {short(best.fraction)} of the data, the baseline was not"
     gain = ((best.score or 0.0) - baseline.score) * (1 if study.direction == "maximize" else -1)
     how = f"best is {gain:.4f} better" if gain >= 0 else f"trial {best.number} is {-gain:.4f} worse"
     return f"{how} than the baseline on the selection split"
@@ -150,7 +156,8 @@ def _show_model(study: Study, model: Model) -> None:
     score, rows = model.metrics.get(study.objective), model.spec.get("rows", {})
     took, where = duration(sum(model.seconds.values())), model.spec.get("evaluated_on", "held-out")
     evaluated = f"{study.objective} {short4(score)} on the {rows.get('evaluated', '?')} rows of the {where} split"
-    show_line(f"retrained on {rows.get('train', '?')} rows in {took}: {evaluated}")
+    how = f"trial {model.trial_number}'s own training on" if model.spec.get("final") else "retrained on"
+    show_line(f"{how} {rows.get('train', '?')} rows in {took}: {evaluated}")
     show_line(f"model: {model.folder}", wrap=False)
 
 
@@ -244,7 +251,7 @@ def mapping_table(title: str, values: Mapping[str, Any]) -> None:
     show(table)
 
 
-def print_check(problem: Any, trials: int, *, as_json: bool) -> None:
+def print_check(problem: Any, trials: int, strategy: Strategy, *, as_json: bool) -> None:
     """Print what a search of `problem` would do."""
     plan, rows = problem.plan, problem.notes["rows"]
     parameters = {name: str(parameter) for name, parameter in plan.space.parameters.items()}
@@ -256,6 +263,8 @@ def print_check(problem: Any, trials: int, *, as_json: bool) -> None:
         "rows": ", ".join(f"{name} {count}" for name, count in rows.items()),
         "a trial trains on": f"{seen} rows ({plan.fraction:g} of {rows['train']})",
         "trials": f"{trials}, proposed by {plan.sampler}, pruned by {plan.pruner}",
+        "strategy": f"{strategy.name}, finals: {strategy.confirm}",
+        "trainings": _trainings(strategy.trainings(plan.fraction, trials)),
         "precision": problem.identity["precision"],
         "baseline": short_values(problem.baseline()),
         **parameters,
@@ -264,6 +273,30 @@ def print_check(problem: Any, trials: int, *, as_json: bool) -> None:
         emit({"summary": summary, "identity": problem.identity})
     else:
         mapping_table("ready to search", summary)
+
+
+def _trainings(planned: Sequence[tuple[int, float]]) -> str:
+    """Return how much is trained, if every trial takes as many epochs as the others."""
+    where = {fraction: f"{fraction:g} of the data" for _, fraction in planned} | {1.0: "all of it"}
+    parts = [f"{count} on {where[fraction]}" for count, fraction in planned if count]
+    whole = sum(count * fraction for count, fraction in planned)
+    return f"{', '.join(parts)}: together about {whole:.1f} full trainings"
+
+
+def print_replay(done: Any, *, as_json: bool) -> None:
+    """Print a `Replay`: what the row says beside what came out this time."""
+    if as_json:
+        emit(done.to_dict())
+        return
+    title = f"trial {done.trial} of {done.study}: {'the same to the last bit' if done.identical else 'not the same'}"
+    table = new_table(title, "", "in its row", "replayed")
+    add_row(table, "first weights", done.before.weights or "unknown", done.after.weights)
+    add_row(table, "score", done.before.score, done.after.score)
+    for old, new in itertools.zip_longest(done.before.curve, done.after.curve, fillvalue=NO_POINT):
+        add_row(table, f"at {(old or new)['budget']:.0%}", old.get("score", "-"), new.get("score", "-"))
+    show(table)
+    for difference in done.differences:
+        show_line(difference)
 
 
 def new_table(title: str, *columns: str) -> Table:

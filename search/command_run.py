@@ -1,6 +1,7 @@
-"""The commands that train or predict: `run`, `worker`, `check`, `retrain`, `predict`.
+"""The commands that train or predict: `run`, `worker`, `check`, `retrain`, `replay`, `predict`.
 
-Each goes from options to a `Problem` (`stored_problem`); the road after that is `study_run`, `crew` and `retrain`.
+Each goes from options to a `Problem` (`stored_problem`); the road after that is `study_run`, `crew`, `retrain` or
+`replay`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .checks import (
     check_timeout,
     check_trials,
 )
-from .command_output import emit, next_commands, outcome_json, outcome_table, print_check
+from .command_output import emit, next_commands, outcome_json, outcome_table, print_check, print_replay
 from .interrupts import raise_if_interrupted
 from .limits import Limits
 from .options import RunOptions
@@ -143,7 +144,7 @@ def check_search(options: RunOptions, *, as_json: bool) -> None:
     problem = problem_of(options, checked(options)[0])
     for remark in problem.remarks:
         tell(remark)
-    print_check(problem, options.trials, as_json=as_json)
+    print_check(problem, options.trials, strategy_for(options), as_json=as_json)
 
 
 def show_outcome(
@@ -185,6 +186,23 @@ def retrain_trial(
     show_outcome(store, study, chosen, model, as_json=as_json, quiet=quiet)
 
 
+def replay_trial(store_url: str, name: str, *, number: int, quiet: bool, as_json: bool) -> int:
+    """Run a stored trial again and print how it compares with its row; return 0 if it is the same, else 1."""
+    from .replay import check_replayable, replay
+    from .study_run import StudyRun
+
+    store = StudyStore.open(store_url)
+    study = store.study(name)
+    trial = store.trial(study.study_id, number)
+    check_replayable(study, trial)
+    with view_for(quiet=quiet) as view:
+        view.phase("preparing the data and the model")
+        problem = stored_problem(study, kept_data=True)
+        done = replay(StudyRun(problem=problem, study=study, store=store, view=view), trial)
+    print_replay(done, as_json=as_json)
+    return 0 if done.identical else 1
+
+
 def predict_file(store_url: str, model: str, file: Path, output: Path) -> None:
     """Predict with a model folder, or with the newest model of a study."""
     from .predict import predict
@@ -219,7 +237,12 @@ def checked(options: RunOptions) -> tuple[Space, Workers]:
 
 def limits_of(options: RunOptions) -> Limits:
     """Return what bounds the search. Raises `BadInput`."""
-    return Limits.checked(max_failures=options.max_failures, trial_timeout=options.trial_timeout, keep=options.keep)
+    return Limits.checked(
+        max_failures=options.max_failures,
+        trial_timeout=options.trial_timeout,
+        keep=options.keep,
+        stop_when_flat=options.stop_when_flat,
+    )
 
 
 def strategy_for(options: RunOptions) -> Strategy:

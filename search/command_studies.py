@@ -26,6 +26,7 @@ from .command_output import (
     new_table,
     short4,
     show,
+    show_line,
     studies_table,
     trial_json,
     trials_table,
@@ -33,7 +34,9 @@ from .command_output import (
 )
 from .limits import Limits
 from .paths import DEFAULT_OUTPUT, StudyPaths
+from .strategy import Strategy
 from .talk import as_typed, tell
+from .verdict_words import ledger_line, summary_lines
 from .view import duration, short_values, shown_params, size
 
 Found = TypeVar("Found")
@@ -65,6 +68,9 @@ def show_study(store_url: str, name: str, *, as_json: bool) -> None:
         "failures": failures(trials),
         "collapsed": collapsed(trials),
         "limits": Limits.of(study).to_dict(),
+        "strategy": Strategy.of(study).to_dict(),
+        "signal": study.signal,
+        "verdict": study.verdict,
         "checkpoint_bytes": _on_disk(study, StudyPaths.checkpoint_bytes, 0),
         "workers": _workers(store, study),
     }
@@ -72,10 +78,17 @@ def show_study(store_url: str, name: str, *, as_json: bool) -> None:
         about = {"uid": study.uid, "forked_from": study.forked_from, "spec": study.spec, "models": models}
         emit({**summary, **standing, **about})
         return
-    table = {key: value for key, value in summary.items() if key not in ("study", "best_score") and value is not None}
+    left_out = ("study", "best_score", "later", "later_done")
+    table = {key: value for key, value in summary.items() if key not in left_out and value is not None}
+    if summary["later"]:
+        table["on more data"] = f"{summary['later_done']} of {summary['later']}"
     best = {"best score": short4(summary["best_score"])}
     made = {f"model of trial {model['trial_number']}": model["folder"] for model in models}
     mapping_table(study.name, {**table, **best, **_standing(study, standing), **_plan(study), **made})
+    for line in summary_lines(study, trials, otherwise=""):
+        show_line(line)
+    if study.verdict:
+        show_line(ledger_line(study.verdict))
 
 
 def _plan(study: Study) -> dict[str, Any]:
@@ -105,6 +118,7 @@ def _standing(study: Study, standing: Mapping[str, Any]) -> dict[str, str]:
         "failures": failure_words(standing["failures"]),
         "max failures": f"{limits['max_failures'] or study.trials} in a row",
         "trial timeout": "none" if timeout is None else f"{timeout} s",
+        "strategy": f"{standing['strategy']['name']}, finals: {standing['strategy']['confirm']}",
         "keep": f"{limits['keep']} checkpoint{'' if limits['keep'] == 1 else 's'}",
         "checkpoints": size(standing["checkpoint_bytes"]),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,19 +17,23 @@ class Limits:
     max_failures: int | None = None  #: failures in a row that end the search; as many as trials unless given
     trial_timeout: float | None = None  #: seconds a trial may take
     keep: int = 1  #: checkpoints to keep
+    stop_when_flat: bool = False  #: whether a search ends when no other trial could gain more than noise
 
     @classmethod
-    def checked(cls, *, max_failures: int | None, trial_timeout: float | None, keep: int) -> Limits:
+    def checked(
+        cls, *, max_failures: int | None, trial_timeout: float | None, keep: int, stop_when_flat: bool = False
+    ) -> Limits:
         """Return limits that make sense. Raises `BadInput`."""
         return cls(
             max_failures=check_max_failures(max_failures),
             trial_timeout=check_timeout(trial_timeout),
             keep=check_keep(keep),
+            stop_when_flat=bool(stop_when_flat),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
-        return {"max_failures": self.max_failures, "trial_timeout": self.trial_timeout, "keep": self.keep}
+        return dataclasses.asdict(self)
 
     @classmethod
     def of(cls, study: Study) -> Limits:

@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-
 from ..spaces.space import Space
+from ..studies.claimed_storage import ClaimedStorage
 from ..studies.clock import utc_now, utc_text
 from ..studies.errors import StoreFailed, StudyNotFound
 from ..studies.leases import LEASE_S, RENEW_S
@@ -31,7 +30,8 @@ from .checkpoints import CheckpointKeeper
 from .chooser import Chooser
 from .configuration import Configuration
 from .devices import device_name
-from .errors import SearchFailed, StopSearch, TrialPaused, TrialTaken, TrialTimedOut
+from .errors import SearchFailed, StopSearch, TrialPaused, TrialTaken
+from .flatness import Flatness
 from .heartbeat import Heartbeat
 from .interrupts import raise_if_interrupted, uninterrupted
 from .ladder import Ladder
@@ -39,9 +39,10 @@ from .limits import Limits
 from .memory import MemoryLimits, ran_out_of_memory
 from .paths import StudyPaths
 from .population import BEGINNING, PBT, Population, Segment
+from .progress import TrialCallback
 from .proposals import SpaceExhausted
 from .signal_check import BOLDER, SignalCheck
-from .splits import Splits, SplitSource, at_fraction
+from .splits import Splits, SplitSource, splits_at
 from .strategy import NONE, Strategy
 from .study_watch import StudyWatch
 from .talk import as_typed
@@ -148,7 +149,7 @@ class SearchLoop:
         one that is put back after a claim in vain must not be missed.
         """
         others_run = bool(watch.running)
-        nothing_left = self.chooser.exhausted()
+        nothing_left = self.chooser.exhausted() or self.flat()
         trial = self.claim(new=nothing_left is None)
         if trial is not None:
             watch.look()
@@ -156,6 +157,7 @@ class SearchLoop:
             watch.look()
             return True
         if not others_run and self.go_on():
+            watch.look()
             return True
         if nothing_left and not others_run:
             self.view.say(nothing_left)
@@ -164,15 +166,26 @@ class SearchLoop:
             watch.look()
         return others_run
 
+    def flat(self) -> str | None:
+        """Return how it is said that no other trial could gain anything, where the user asked to stop then."""
+        if not self.limits.stop_when_flat:
+            return None
+        seen = ClaimedStorage(self.storage, None, self.store.patience)
+        trials = seen.get_all_trials(seen.get_study_id_from_name(self.study.name))
+        return Flatness(study=self.store.study(self.study.name), seed=self.plan.seed).words(trials)
+
     def go_on(self) -> bool:
-        """Let the best go on to the next rung, now that every trial has ended; return whether there is more to run."""
-        study = self.store.study(self.study.name)
+        """Let the best go on to the next rung if every trial has ended; return whether there is more to run."""
+        study, trials = self.store.study(self.study.name), self.store.trials(self.study.study_id)
+        if not all(trial.state.is_finished for trial in trials):
+            return True  # another worker was quicker
         if study.checking:  # its first trial was lost
-            return self.store.end_checking(study.study_id, {"fraction": self.plan.fraction, "found": True})
+            self.store.end_checking(study.study_id, {"fraction": self.plan.fraction, "found": True})
+            return True
         ladder = Ladder(
             strategy=Strategy.of(study), fraction=self.fraction, seed=self.plan.seed, direction=study.direction
         )
-        promotions = ladder.promotions(self.store.trials(study.study_id))
+        promotions = ladder.promotions(trials)
         if promotions:
             self.store.promote(study.study_id, promotions)  # or another worker has
         return bool(promotions)
@@ -193,7 +206,7 @@ class SearchLoop:
         heart.begin(trial)
         try:
             run = self.trial_run(trial, heart)
-            self.backend().run(twin_of(self.trainer, run), run)
+            self.backend(trial).run(twin_of(self.trainer, run), run)
             self.keeper(trial).tidy(trial.number)
         except StopSearch as stop:
             raise stop.cause from stop.__cause__
@@ -313,21 +326,17 @@ class SearchLoop:
         return MemoryLimits(too_large, self.device).fitted(configuration)
 
     def splits(self, configuration: Configuration) -> Splits:
-        """Return the splits with the training part at the configuration's fraction.
+        """Return the splits with the training part at the configuration's fraction."""
+        return splits_at(self.source, configuration.data, configuration.fraction, self.plan.seed)
 
-        The subset depends on the study's seed alone: all trials of a rung learn from the same rows.
-        """
-        whole = self.source.splits(configuration.data)
-        return whole._replace(train=at_fraction(whole.train, configuration.fraction, self.plan.seed))
-
-    def backend(self) -> OptunaBackend:
-        """Return who runs a trial."""
+    def backend(self, trial: Trial) -> OptunaBackend:
+        """Return who runs a trial; what is compared on more data is compared to its end."""
         return OptunaBackend(
             storage=self.storage,
             study_name=self.study.name,
             space=self.plan.space,
             chooser=self.chooser,
-            pruner=self.plan.pruner,
+            pruner=self.plan.pruner if trial.phase is Phase.SEARCH else "none",
         )
 
     def stop_after_failures(self, since: str) -> None:
@@ -357,43 +366,3 @@ def quick_collection() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-class ShareCallback(TrainerCallback):
-    """Tells the view how much of its budget a training has done."""
-
-    def __init__(self, view: View) -> None:
-        self.view = view
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Report the share of steps done, and stop for a Ctrl-C that was lost."""
-        raise_if_interrupted()
-        self.view.progress(state.global_step / max(1, state.max_steps))
-
-
-class TrialCallback(TrainerCallback):
-    """Tells everybody how far a trial is, and stops it when it has no right to go on."""
-
-    def __init__(self, trial: Trial, view: View, heart: Heartbeat, timeout: float | None) -> None:
-        self.trial, self.view, self.heart, self.timeout = trial, view, heart, timeout
-        self.began = time.monotonic() - sum(trial.seconds.values())  # a trial that waited at rungs goes on
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Report the share of steps done."""
-        self.heart.progress = state.global_step / max(1, state.max_steps)
-        self.view.progress(self.heart.progress, self.trial.number)
-        self.check()
-
-    def on_prediction_step(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """An evaluation may take long, too."""
-        self.check()
-
-    def check(self) -> None:
-        """Stop for a Ctrl-C that was lost, a trial that was taken away (`TrialTaken`) or one that takes too long."""
-        raise_if_interrupted()
-        if self.heart.lost.is_set():
-            raise TrialTaken
-        if self.timeout is not None and time.monotonic() - self.began > self.timeout:
-            raise TrialTimedOut(f"the trial took longer than the {self.timeout:g} s that one may take")

@@ -36,6 +36,13 @@ def scores(task: Task, predictions: Values, references: Values) -> dict[str, flo
     return {name: float(known[name](predicted, true)) for name in task.metrics}
 
 
+def score(task: Task, name: str, predictions: Values, references: Values) -> float:
+    """Return one metric of a task, as `scores` does."""
+    predicted, true = np.asarray(predictions), np.asarray(references)
+    chosen = _macro_f1 if name == "f1" and task.num_labels > 2 else _SCORES[name]
+    return float(chosen(predicted, true))
+
+
 def _accuracy(predicted: np.ndarray, true: np.ndarray) -> float:
     from sklearn.metrics import accuracy_score
 

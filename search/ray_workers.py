@@ -6,15 +6,20 @@ trial gets a fresh twin of the Trainer (`trial_trainer`).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
-from ..studies.worker import worker_name
+from ..studies.worker import is_alive, worker_name
 from .orders import Complaint, Orders
 from .ray_cluster import Needs
+
+#: Seconds after which a killed actor is taken for gone where it cannot be seen from here.
+GONE_S = 2.0
+LOOK_S = 0.02
 
 
 class RayWorker:
@@ -99,17 +104,32 @@ class RayMember:
             self._hear(self.done, self._finished)
 
     def end(self) -> None:
-        """End it; it has no time to put its trial back, which the crew does."""
+        """End it; it has no time to put its trial back, which the crew does for one whose name it knows."""
+        import ray
+
+        with suppress(ray.exceptions.RayError):
+            self.listen()
         self.dismissed = True
         self.bury(0.0)
 
     def bury(self, seconds: float) -> None:
-        """Kill it, without waiting: Ray cannot ask a busy actor."""
+        """Kill it, for Ray cannot ask a busy actor, and wait so long until it is gone.
+
+        Ray says that an actor is dead up to a second before it is: meanwhile it could take a trial that was put back.
+        """
         import ray
 
         with suppress(ray.exceptions.RayError):
             ray.kill(self.actor)
         self.is_over, self.cause_of_death = True, self.cause_of_death or "killed by its crew"
+        killed = time.monotonic()
+        while self._may_live(time.monotonic() - killed) and time.monotonic() - killed < seconds:
+            time.sleep(LOOK_S)
+
+    def _may_live(self, since: float) -> bool:
+        """Return whether it may still do something, so long after it was killed; one without a name did not begin."""
+        alive = False if self.name is None else is_alive(self.name)
+        return since < GONE_S if alive is None else alive
 
     def _hear(self, answer: Any, take: Callable[[Any], None]) -> None:
         import ray

@@ -1,5 +1,7 @@
 """Full training with a trial's configuration: the same resolved values, all the training data, a folder to use.
 
+All of it: also the rows that trials were chosen by, which a final does without. Its model, see `adopt`, is replaced.
+
 What a trial learns from is `loop`; what the folder is used for is `predict`, or `transformers.pipeline`.
 """
 
@@ -15,11 +17,11 @@ from ..spaces.errors import BadInput, HpsearchError
 from ..studies.records import Model, Trial, TrialState
 from .configuration import Configuration
 from .failures import ends_search
-from .loop import ShareCallback
 from .paths import put_in_place, writable_folder
+from .progress import ShareCallback
 from .study_run import StudyRun
 from .talk import as_typed
-from .trial_run import finite_score
+from .training import finite_score
 from .trial_trainer import accelerate_state_kept, fresh_callbacks, rebuild, scheduled, twin_of
 
 #: The file in a model folder that says where the model comes from.
@@ -39,7 +41,7 @@ def retrain(run: StudyRun, trial: Trial, folder: Path | None = None) -> Model:
         )
     target = (folder or run.paths.model(trial.number)).expanduser().absolute()
     done = existing_model(run, trial, target)
-    if done is not None:
+    if done is not None and not done.spec.get("final"):
         return done
     check_target(target)
     run.view.phase(f"retraining with trial {trial.number} on all the training data")
@@ -66,8 +68,8 @@ def retrain(run: StudyRun, trial: Trial, folder: Path | None = None) -> Model:
 
 
 def existing_model(run: StudyRun, trial: Trial, target: Path) -> Model | None:
-    """Return the model that this trial was retrained to in `target`, if it is still there."""
-    for model in run.store.models(run.study.study_id):
+    """Return the model of this trial that is in `target` now: the last one that was put there."""
+    for model in reversed(run.store.models(run.study.study_id)):
         if model.trial_number == trial.number and Path(model.folder) == target and (target / CARD).is_file():
             return model
     return None

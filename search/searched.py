@@ -28,12 +28,14 @@ from .options import DEFAULT_STORE
 from .population import score_from
 from .probe import check_objective_is_returned
 from .problem import Problem
+from .replay import Replay, replay
 from .retrain import retrain, winner
 from .samplers import check_pruner, check_sampler
 from .strategy import StrategyOptions, strategy_of
 from .study_run import StudyRun, open_study
 from .trainer_problem import trainer_problem
 from .verdict import conclude
+from .verdict_words import summary_lines
 from .view import view_for
 from .workers import WorkerOptions, Workers
 
@@ -93,6 +95,10 @@ class SearchedStudy:
         chosen = self.best if trial is None else self._run.store.trial(self._run.study.study_id, trial)
         return retrain(self._run, chosen, None if folder is None else Path(folder))
 
+    def replay(self, trial: int) -> Replay:
+        """Run a trial again from its row; `.identical` says whether it is the same, to the last bit."""
+        return replay(self._run, self._run.store.trial(self._run.study.study_id, trial))
+
 
 def search_trainer(
     trainer: Any,
@@ -115,6 +121,7 @@ def search_trainer(
     output_dir: str | Path | None = None,
     fork: str | None = None,
     signal_check: bool = True,
+    stop_when_flat: bool = False,
     quiet: bool = False,
     **how: Unpack[HowOptions],
 ) -> SearchedStudy:
@@ -133,6 +140,8 @@ def search_trainer(
     `ladder`, or `single` for one rung), and the best one and the baseline on all of it (`confirm`: `quick`; `full`
     compares `finalists` of them over `seeds` seeds, `none` nobody). What came out is `SearchedStudy.verdict`. Before,
     the baseline must beat chance on the subset, or trials see more of the data, unless `signal_check` is false.
+
+    With `stop_when_flat` nothing more is proposed once another trial could gain no more than noise.
 
     A trial fails after `trial_timeout` seconds, as soon as a step or a batch of an evaluation is done. The checkpoints
     of the `keep` best trials stay on the disk.
@@ -155,7 +164,9 @@ def search_trainer(
     )
     check_trials(trials)
     check_timeout(timeout)
-    limits = Limits.checked(max_failures=max_failures, trial_timeout=trial_timeout, keep=keep)
+    limits = Limits.checked(
+        max_failures=max_failures, trial_timeout=trial_timeout, keep=keep, stop_when_flat=stop_when_flat
+    )
     folder = None if output_dir is None else Path(output_dir)
     check_places(store, study, fork=fork, output_dir=folder)
     problem = checked_problem(template, plan, objective, direction)
@@ -174,6 +185,8 @@ def search_trainer(
         run = StudyRun(problem=problem, study=record, store=opened, view=view, timeout=timeout, factory=factory)
         search_study(run)
         conclude(run)
+        for line in summary_lines(opened.study(record.name), opened.trials(record.study_id), otherwise=""):
+            view.say(line)
     return SearchedStudy(run)
 
 

@@ -53,6 +53,15 @@ def at_fraction(dataset: Any, fraction: float, seed: int) -> Any:
     return Subset(dataset, indices)
 
 
+def splits_at(source: SplitSource, data: dict[str, Any], fraction: float, seed: int) -> Splits:
+    """Return the splits with the training part at a fraction; `seed` is the study's.
+
+    The subset depends on it alone: all trials of a rung learn from the same rows.
+    """
+    whole = source.splits(data)
+    return whole._replace(train=at_fraction(whole.train, fraction, seed))
+
+
 def labels_of(dataset: Any) -> list[Any] | None:
     """Return one label a row, or None where the data set has no plain column of them."""
     columns = getattr(dataset, "column_names", None) or []

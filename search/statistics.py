@@ -55,7 +55,7 @@ class Comparison:
 class RankAgreement:
     """Whether configurations rank alike at two fractions; see `rank_agreement`."""
 
-    tau: float | None  #: Kendall's tau-b, -1 to 1; None where all scores at a fraction are equal
+    tau: float | None  #: Kendall's tau-b, -1 to 1; None without two different scores at each fraction
     interval: Interval | None
     count: int  #: configurations
     verdict: Verdict
@@ -118,9 +118,10 @@ def _finite(score: Score, predictions: Values, labels: Values) -> float:
 
 def _left_out_together(pairs: list[tuple[Values, Values]], labels: Values, seed: int) -> list[NDArray[np.intp]]:
     """Return the rows one by one, or in random groups where too many of them are different."""
-    if max(int(_kinds(one, labels).max()) for pair in pairs for one in pair) < MOST_PARTS:
-        return np.array_split(np.arange(len(labels)), len(labels))
-    return np.array_split(np.random.default_rng(seed).permutation(len(labels)), MOST_PARTS)
+    rows = len(labels)
+    if rows <= MOST_PARTS or max(_kinds(one, labels).max() for pair in pairs for one in pair) < MOST_PARTS:
+        return list(np.arange(rows).reshape(rows, 1))
+    return np.array_split(np.random.default_rng(seed).permutation(rows), MOST_PARTS)
 
 
 def _kinds(predictions: Values, labels: Values) -> NDArray[np.intp]:
@@ -185,7 +186,6 @@ def rank_agreement(lower: Sequence[float], higher: Sequence[float], *, level: fl
     Two lists of scores, position by position of one configuration. The verdict is "held" if the whole interval of
     Kendall's tau-b is above 0; else "did not hold" if it ends below 0.5, which rules a strong agreement out; else, and
     for fewer than five configurations or for scores that are all equal, "too few to say".
-
     The interval is normal for atanh(tau), with variance 0.437 / (count - 4) (Fieller, Hartley & Pearson, Biometrika
     1957) times what ties add. Up to a tau of 0.65, where verdicts fall, it covers in 92 % or more of simulations, where
     a bootstrap falls to 50 %. Raises `ValueError` for lists of different lengths and scores that are not numbers.

@@ -54,7 +54,7 @@ def stored_problem(study: Study, *, kept_data: bool = False, places: Mapping[str
     if kept is None:
         raise BadInput(
             f"study {study.name!r} was made in Python, with a Trainer that only your program can make",
-            hint="call study.retrain() there",
+            hint="call study.retrain() or study.replay() there",
         )
     options = options_of(study, {**kept, **(places or {})})
     raw_fingerprint = study.spec["notes"].get("raw") if kept_data else None

@@ -79,6 +79,14 @@ class Strategy:
         """How many configurations besides the baseline are compared at full size."""
         return self.finalists if self.confirm == FULL else 1
 
+    def trainings(self, fraction: float, trials: int) -> list[tuple[int, float]]:
+        """Return how many trainings there will be at which fraction, the last ones on all the data."""
+        rungs = enumerate(self.rungs(fraction))
+        searched = [(min(trials, self.places(rung, trials)) if rung else trials, one) for rung, one in rungs]
+        seeds = len(self.final_seeds(0)) - (fraction == 1.0)  # a rung of all the data has done the first
+        finals = 1 if self.confirm == NONE else seeds * (self.compared + 1)
+        return [*searched, (finals, 1.0)]
+
     def final_seeds(self, seed: int) -> list[int]:
         """Return the seeds of the finals: the study's own first, for that training may have been done already."""
         return {NONE: [], QUICK: [seed], FULL: [(seed + one) % 2**32 for one in range(self.seeds)]}[self.confirm]

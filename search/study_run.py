@@ -17,6 +17,7 @@ from ..studies.optuna_study import open_optuna_study
 from ..studies.patience import PATIENCE_S, Patience
 from ..studies.records import Study, Trial
 from ..studies.store import StudyStore
+from .flatness import check_noise_is_known
 from .limits import Limits
 from .loop import SearchLoop
 from .paths import DEFAULT_OUTPUT, StudyPaths, writable_folder
@@ -116,6 +117,8 @@ def open_study(
     study of that name.
     """
     check_study_name(name)
+    if limits.stop_when_flat:
+        check_noise_is_known(problem.objective)
     existing = _find(store, name)
     if fork is not None and existing is None:
         raise BadInput(f"no study {name!r} to fork", hint="leave --fork out to start it")

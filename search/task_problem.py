@@ -13,7 +13,7 @@ from ..spaces.errors import BadInput
 from ..spaces.space import Space
 from .collator import TaskCollator
 from .loop import Plan
-from .metrics import compute_metrics, scores
+from .metrics import compute_metrics, score
 from .models import ModelInit, ModelSource, load_tokenizer, model_fingerprint
 from .precision import precision_arguments, resolve_precision
 from .prepared import TRAIN, VALIDATION, Prepared, check_length, prepare
@@ -121,7 +121,7 @@ def prediction_score(task: Task, objective: str) -> ScorePredictions | None:
     name = objective.removeprefix("eval_")
     if name not in task.metrics:
         return None
-    return lambda predictions, references: scores(task, predictions, references)[name]
+    return lambda predictions, references: score(task, name, predictions, references)
 
 
 def check_lengths(space: Space, tokenizer: Any, *, pair: bool) -> None:

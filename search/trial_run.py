@@ -5,88 +5,54 @@ The Trainer side is `trial_trainer`; the row is `studies.records.Trial`; the loo
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NoReturn
 
 import optuna
-from transformers import TrainerCallback
 
+from ..studies.claimed_storage import PHASE
 from ..studies.errors import LeaseLost, TrialFinished, TrialNotFound
 from ..studies.outbox import Outbox
-from ..studies.records import Failure, Trial, TrialState
+from ..studies.records import Failure, Phase, Trial, TrialState
 from ..studies.store import StudyStore
-from .budget import LOOKS, BudgetCallback, percent
+from .budget import LOOKS, BudgetCallback
 from .configuration import Configuration
-from .environment import EnvironmentCallback
-from .errors import NonFiniteScore, NoObjective, TrialPaused, TrialTaken
+from .errors import NoObjective, TrialPaused, TrialTaken
 from .failures import classify, describe
+from .ledger import CHECK, STORE, Ledger, LedgerCallback
 from .paths import kept_checkpoint
 from .population import BEGINNING, Population, Segment
-from .signal_check import SignalCheck
-from .splits import Splits
 from .strategy import ETA, LARGEST_RUNG
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One evaluation inside a trial."""
-
-    share: float  #: of the trial's budget, 0 to 1
-    score: float
-    metrics: dict[str, float]
-    collapsed: bool = False  #: the model predicted the same for every row
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the point of the learning curve that the store keeps."""
-        return {"budget": self.share, "score": self.score, "metrics": self.metrics}
-
-    @classmethod
-    def from_dict(cls, point: Mapping[str, Any]) -> Evaluation:
-        """Rebuild what `to_dict` gave."""
-        return cls(point["budget"], point["score"], dict(point["metrics"]))
+from .training import Evaluation, Training
 
 
 @dataclass(kw_only=True)
-class TrialRun:
+class TrialRun(Training):
     """What one trial needs to know and to remember."""
 
     trial: Trial
     store: StudyStore
     outbox: Outbox
-    folder: Path
     device: str  #: what it runs on, as people name it
-    objective: str
-    direction: str
-    score_from: str  #: `best` or `last` evaluation
     resolve: Callable[..., Configuration]  #: of params, `fraction` and `seed`
     fraction: float  #: of the training data
     seed: int
-    splits: Callable[[Configuration], Splits]
-    callbacks: list[TrainerCallback] = field(default_factory=list)
     segment: Segment = BEGINNING
     population: Population | None = None  #: whom the trial waits for at each rung, if for anybody
-    is_aside: bool = False  #: while another configuration is trained
     bolder: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] = lambda params: None  #: with more to learn by
-    check: SignalCheck | None = None  #: what looks for a signal in the data, in the first trial
     clock: Callable[[], float] = time.perf_counter
-    budget: BudgetCallback = field(init=False)
-    predicts_report: bool = False  #: whether it may stand for its configuration in the end
-    environment: EnvironmentCallback = field(default_factory=EnvironmentCallback)
     predictions: list[Any] | None = None  #: for the report split
-    evaluations: list[Evaluation] = field(init=False)
     configuration: Configuration | None = None
-    began: float = field(init=False)
-    collapsed: bool = False  #: as of the latest predictions
+    ledger: Ledger = field(init=False)
     ended: Trial | None = None  #: the finished row
 
     def __post_init__(self) -> None:
         """Start the trial's clock, and take up what it did before the rung it waited at."""
-        self.began = self.clock()
+        self.ledger = Ledger(self.clock)
+        self.callbacks = [LedgerCallback(self.ledger), *self.callbacks]
         self.budget = BudgetCallback(LOOKS if self.population is None else self.segment.rung + 1)
         done = self.segment.rung / LOOKS
         self.evaluations = [Evaluation.from_dict(point) for point in self.trial.curve if point["budget"] <= done]
@@ -102,8 +68,15 @@ class TrialRun:
 
     def record(self, **values: Any) -> None:
         """Write to the trial's row. Raises `TrialTaken` if this worker does not hold it any more."""
-        with still_ours():
+        with still_ours(), self.ledger.on(STORE):
             self.store.record(self.trial.trial_id, worker=self.trial.worker, **values)
+
+    def marks(self) -> dict[str, Any]:
+        """Return what Optuna and its dashboard should know of a trial that runs a configuration again."""
+        trial = self.trial
+        if trial.phase is Phase.SEARCH:
+            return {}
+        return {PHASE: trial.phase.value, "fraction": self.fraction, "seed": self.seed, "again": trial.first_number}
 
     def finds_signal(self) -> bool:
         """Return whether the training that has just ended was better than chance; True where nobody asks."""
@@ -121,8 +94,9 @@ class TrialRun:
         kept = self.evaluations, self.budget, self.configuration, self.collapsed
         self.evaluations, self.budget, self.is_aside = [], BudgetCallback(), True
         try:
-            self.configuration = self.resolve(params, fraction=self.fraction, seed=self.seed)
-            yield self.configuration
+            with self.ledger.on(CHECK):
+                self.configuration = self.resolve(params, fraction=self.fraction, seed=self.seed)
+                yield self.configuration
         finally:
             self.evaluations, self.budget, self.configuration, self.collapsed = kept
             self.is_aside = False
@@ -133,36 +107,17 @@ class TrialRun:
         if larger > LARGEST_RUNG and self.check is not None:
             self.check.end(self.fraction, found=False)
             return False
+        self.ledger.was_check()
         self.fraction, self.evaluations, self.budget = larger, [], BudgetCallback()
         return True
 
-    def predicted(self, collapsed: bool) -> None:
-        """Take note of whether the model that the next metrics are of has collapsed."""
-        self.collapsed = collapsed
-
     def evaluated(self, step: int, metrics: Mapping[str, float]) -> list[int]:
-        """Take the metrics of an evaluation at `step`; return the percents of the budget it completes.
-
-        Raises `NoObjective` if the objective is not among them and `NonFiniteScore` if it is not a finite number.
-        """
-        looks = self.budget.looks_at(step)
-        score = finite_score(metrics, self.objective)
-        values = {name: float(value) for name, value in metrics.items() if _is_number(value)}
-        self.evaluations += [Evaluation(look / LOOKS, score, values, self.collapsed) for look in looks]
+        """Take the metrics of an evaluation and write the learning curve down; see `Training.evaluated`."""
+        looks = super().evaluated(step, metrics)
         if looks and not self.is_aside:
-            share = looks[-1] / LOOKS
-            self.record(curve=[one.to_dict() for one in self.evaluations], progress=share)
-        return [percent(look) for look in looks]
-
-    @property
-    def scored(self) -> Evaluation | None:
-        """The evaluation that gives the trial its score: the first of the best ones, or the last."""
-        if not self.evaluations:
-            return None
-        if self.score_from == "last":
-            return self.evaluations[-1]
-        pick = max if self.direction == "maximize" else min
-        return pick(self.evaluations, key=lambda one: one.score)
+            curve = [one.to_dict() for one in self.evaluations]
+            self.record(curve=curve, progress=self.evaluations[-1].share)
+        return looks
 
     def complete(self) -> float:
         """Write down that the training came to its end; return the trial's value.
@@ -186,6 +141,7 @@ class TrialRun:
         if weights is None or self.configuration is None:
             raise NoObjective("the training stopped at a rung and kept no weights")
         population.keep(weights, self.trial, rung, self.configuration)
+        self.record(environment=self.began_with())
         with still_ours():
             self.store.pause(self.trial.trial_id, rung=rung, worker=self.trial.worker, seconds=self.seconds())
         raise TrialPaused
@@ -208,10 +164,17 @@ class TrialRun:
             "seconds": self.seconds(),
             "checkpoint": None if state is TrialState.FAILED else self.checkpoint(),
             "predictions": self.predictions,
-            "environment": self.environment.found or None,
+            "environment": self.began_with(),
         }
         with still_ours():
             self.ended = self.outbox.send(self.store, self.trial, state, failure, values)
+
+    def began_with(self) -> dict[str, Any] | None:
+        """Return what the trial began with and runs on; a segment that goes on from a rung knows no first weights."""
+        found = self.environment.found
+        if found and self.segment.rung:
+            return {**found, "weights": (self.trial.environment or {}).get("weights")}
+        return found or None
 
     def checkpoint(self) -> str | None:
         """Return the checkpoint this attempt kept, if any."""
@@ -219,14 +182,10 @@ class TrialRun:
         return None if found is None else str(found)
 
     def seconds(self) -> dict[str, float]:
-        """Return where the trial's time went: setting up, training, evaluating; that of all segments together."""
-        total = self.clock() - self.began
-        new = [one for one in self.evaluations if one.share > self.segment.rung / LOOKS]
-        evaluate = sum({id(one.metrics): one.metrics.get("eval_runtime", 0.0) for one in new}.values())
-        setup = self.budget.began - self.began if self.budget.began else total
-        spent = {"setup": setup, "train": max(0.0, total - setup - evaluate), "evaluate": evaluate}
+        """Return where the trial's time went, by kind of work; that of all segments together."""
+        spent = self.ledger.seconds()
         before = self.trial.seconds if self.segment.rung else {}
-        return {kind: seconds + before.get(kind, 0.0) for kind, seconds in spent.items()}
+        return {kind: spent.get(kind, 0.0) + before.get(kind, 0.0) for kind in {**before, **spent}}
 
 
 @contextmanager
@@ -236,24 +195,3 @@ def still_ours() -> Iterator[None]:
         yield
     except (LeaseLost, TrialFinished, TrialNotFound) as error:
         raise TrialTaken from error
-
-
-def finite_score(metrics: Mapping[str, Any], objective: str) -> float:
-    """Return the objective among `metrics`. Raises `NoObjective` or `NonFiniteScore`, each with what was there."""
-    if objective not in metrics:
-        raise NoObjective(f"the evaluation returned no {objective!r}, only {', '.join(sorted(metrics))}")
-    score = metrics[objective]
-    if not _is_number(score) or not math.isfinite(score):
-        raise NonFiniteScore(f"{objective} is {score!r}")
-    loss = metrics.get("eval_loss")
-    if loss is not None and not math.isfinite(loss):
-        raise NonFiniteScore(f"eval_loss is {loss!r}")
-    return float(score)
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True

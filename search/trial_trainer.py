@@ -36,8 +36,10 @@ from .collapse import watching
 from .configuration import Configuration
 from .errors import StopSearch, TrialEnded
 from .failures import ends_search
+from .ledger import CHECKPOINT, DATA, EVALUATE
 from .metrics import first_logits
 from .schedule import Change, ScheduleCallback
+from .training import Training
 
 if TYPE_CHECKING:
     from .trial_run import TrialRun
@@ -52,6 +54,9 @@ CARRIED = (
     "optimizer_cls_and_kwargs",
     "preprocess_logits_for_metrics",
 )
+
+#: What `hyperparameter_search` keeps in the Trainer while it is under way.
+SEARCHED_BY = ("hp_search_backend", "hp_space", "hp_name", "compute_objective")
 
 
 def with_lengths_read(sampler: Any) -> Any:
@@ -97,6 +102,8 @@ class TrialMixin:
         parent: Any = super()
         try:
             params = self.hp_space(trial)  # type: ignore[attr-defined]
+            for name, value in run.marks().items():
+                trial.set_user_attr(name, value)
             checkpoint = run.segment.checkpoint
             rebuild_for_trial(self, run.start(params))
             output = parent.train(None if checkpoint is None else str(checkpoint), trial, ignore_keys_for_eval)
@@ -141,10 +148,23 @@ class TrialMixin:
         twin: Any = self
         twin.compute_metrics = None
         twin.args.train_sampling_strategy = "random"  # grouped by length, rows would come in another order
-        found = first_logits(twin.predict(report).predictions)
+        with booked(run, EVALUATE):
+            found = first_logits(twin.predict(report).predictions)
         if found.ndim == 2 and found.shape[1] > 1:
             return [int(one) for one in found.argmax(axis=1)]
         return [float(one) for one in found.reshape(len(found), -1)[:, 0]]
+
+    def evaluate(self, *args: Any, **named: Any) -> Any:
+        """Evaluate, and book the time."""
+        parent: Any = super()
+        with booked(self.hpsearch_run, EVALUATE):
+            return parent.evaluate(*args, **named)
+
+    def _save_checkpoint(self, *args: Any, **named: Any) -> Any:
+        """Save a checkpoint, and book the time."""
+        parent: Any = super()
+        with booked(self.hpsearch_run, CHECKPOINT):
+            return parent._save_checkpoint(*args, **named)
 
     def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
         """Return the sampler of the training set, see `with_lengths_read`."""
@@ -161,16 +181,17 @@ class TrialMixin:
         self._trial = trial
 
     def _report_to_hp_search(self, trial: Any, step: int, metrics: dict[str, float]) -> None:
-        """Report an evaluation once for each look it completes."""
-        if trial is None:
+        """Take note of an evaluation, and report it to the search, if there is one, once for each look it completes."""
+        run: Training | None = self.hpsearch_run
+        if run is None:  # a retraining
             return
         parent: Any = super()
-        for look in self.hpsearch_run.evaluated(step, metrics):
-            if self.hpsearch_run.check is None:
+        for look in run.evaluated(step, metrics):
+            if trial is not None and run.check is None:
                 parent._report_to_hp_search(trial, look, metrics)
 
 
-def twin_of(trainer: Any, run: TrialRun | None = None) -> Any:
+def twin_of(trainer: Any, run: Training | None = None) -> Any:
     """Return a twin of `trainer` that can be rebuilt; what a subclass added to it is shared with the original."""
     twin = copy.copy(trainer)
     kind = type(trainer)
@@ -203,10 +224,11 @@ def rebuild(
 
 
 def rebuild_for_trial(twin: Any, configuration: Configuration) -> None:
-    """Make `twin` the trainer of its trial, and let the search that is under way go on with it."""
-    search = {name: getattr(twin, name) for name in ("hp_search_backend", "hp_space", "hp_name", "compute_objective")}
+    """Make `twin` the trainer of its trial, and let the search that is under way, if one is, go on with it."""
+    search = {name: vars(twin)[name] for name in SEARCHED_BY if name in vars(twin)}
     run = twin.hpsearch_run
-    splits = run.splits(configuration)
+    with booked(run, DATA):
+        splits = run.splits(configuration)
     rebuild(
         twin,
         configuration.arguments(twin.hpsearch_original.args, **trial_arguments(run)),
@@ -221,13 +243,21 @@ def rebuild_for_trial(twin: Any, configuration: Configuration) -> None:
     vars(twin).update(search, objective=None)
 
 
+@contextlib.contextmanager
+def booked(run: Any, kind: str) -> Iterator[None]:
+    """Book the time in the block with a trial, where it keeps a ledger; a retraining and a replay keep none."""
+    ledger = getattr(run, "ledger", None)
+    with contextlib.nullcontext() if ledger is None else ledger.on(kind):
+        yield
+
+
 def scheduled(configuration: Configuration) -> list[TrainerCallback]:
     """Return what applies the changes on a configuration's way, if it has any."""
     changes = [Change.from_dict(change) for change in configuration.schedule]
     return [ScheduleCallback(changes)] if changes else []
 
 
-def trial_arguments(run: TrialRun) -> dict[str, Any]:
+def trial_arguments(run: Training) -> dict[str, Any]:
     """Return the fields of `TrainingArguments` that hpsearch sets in a trial, see `configuration.RUN_FIELDS`."""
     keep_best = {"save_strategy": "best", "save_total_limit": 1}
     # `steps` with a step never reached saves once, at the end.

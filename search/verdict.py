@@ -139,7 +139,7 @@ def finalists(trials: Sequence[Trial], *, maximize: bool) -> list[dict[str, Any]
     seeds = sorted(set.intersection(*(set(scores) for scores in whole.values()))) if whole else []
     sign = 1.0 if maximize else -1.0
     signed = {number: [sign * scores[seed] for seed in seeds] for number, scores in whole.items()} if seeds else {}
-    level = tied(signed)
+    level = tied(signed) if signed else set()
     ranking = sorted(signed, key=lambda number: (-float(np.mean(signed[number])), number))
     return [
         {

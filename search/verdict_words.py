@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import stdev
 from typing import Any
 
 from ..studies.records import Study, Trial
+from .signal_words import signal_words
+from .view import duration
 
 
-def summary_lines(study: Study, trials: Sequence[Trial]) -> list[str]:
-    """Return what a person should know of a concluded study, one line each, the answer first."""
+def summary_lines(study: Study, trials: Sequence[Trial], *, otherwise: str) -> list[str]:
+    """Return what a person should know of a study, one line each, the answer first.
+
+    `otherwise` is said where the winner and the baseline were not compared.
+    """
     verdict = study.verdict
     if not verdict:
-        return []
-    return [
-        line
-        for line in (
-            gain_line(verdict, trials),
-            *transfer_lines(verdict),
-            cost_line(verdict),
-        )
-        if line
-    ]
+        return [otherwise]
+    lines = (
+        gain_line(verdict, trials) or otherwise,
+        signal_words(study.signal or {}, study.spec["identity"].get("fraction", 1.0)),
+        *finalist_lines(verdict),
+        *transfer_lines(verdict),
+        cost_line(verdict),
+    )
+    return [line for line in lines if line]
+
+
+def finalist_lines(verdict: Mapping[str, Any]) -> list[str]:
+    """Return the finalists over their seeds, where there are several: mean, spread, and who is tied."""
+    lines: list[str] = []
+    for one in verdict.get("finalists") or []:
+        scores = one["scores"]
+        if len(scores) < 2:
+            continue
+        who = "baseline" if one["baseline"] else f"configuration of trial {one['configuration']}"
+        tie = "; tied with the best" if one["tied"] and lines else ""
+        lines.append(f"{who}: {one['mean']:.4f} +- {stdev(scores):.4f} over {len(scores)} seeds{tie}")
+    return lines
 
 
 def gain_line(verdict: Mapping[str, Any], trials: Sequence[Trial]) -> str | None:
@@ -42,6 +60,8 @@ def gain_line(verdict: Mapping[str, Any], trials: Sequence[Trial]) -> str | None
         return f"better than the defaults: {sure}"
     if high < 0:
         return f"worse than the defaults: {sure}"
+    if low == high:
+        return f"no gain over the defaults: both predict the same for each of the {found['rows']} rows"
     detectable = f"this split of {found['rows']} rows finds differences of {found['detectable']:.4f} and more"
     return f"no gain over the defaults that could be told from noise: {sure}; {detectable}"
 
@@ -68,3 +88,11 @@ def cost_line(verdict: Mapping[str, Any]) -> str | None:
     """Return the price of the search in trainings on all the data."""
     trainings = verdict["cost"]["trainings"]
     return None if trainings is None else f"this search cost {trainings:.1f} x one full training"
+
+
+def ledger_line(verdict: Mapping[str, Any]) -> str:
+    """Return where the time of a search went: seconds by kind of work, and what was thrown away."""
+    cost = verdict["cost"]
+    kinds = ", ".join(f"{kind} {duration(seconds)}" for kind, seconds in cost["seconds_by_kind"].items() if seconds)
+    lost = f"; thrown away with stopped trials: {duration(cost['thrown_away'])}" if cost["thrown_away"] else ""
+    return f"time of all trials {duration(cost['seconds'])}: {kinds}{lost}"

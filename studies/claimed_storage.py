@@ -22,14 +22,18 @@ if TYPE_CHECKING:
 
 #: Optuna's attribute that has the class of a failed trial.
 FAILURE = "failure"
+#: Optuna's attribute that says why a trial runs a configuration again, see `records.Phase`.
+PHASE = "phase"
 #: Failures that the configuration is to blame for: the same again would fail again.
 BLAMED = frozenset(one.value for one in (Failure.OOM, Failure.NAN, Failure.TIMEOUT, Failure.CODE))
 
 
 class ClaimedStorage:
-    """Optuna's storage, but for three things.
+    """Optuna's storage, but for four things.
 
     - Of the trials that wait, only the claimed one is there to be taken.
+    - Trials that run a configuration again, on more data or with another seed, are not there: no score of theirs can
+      be compared with those of the search, and a search that is continued proposes what an undisturbed one would have.
     - A failed configuration looks like one that was pruned before it reported: samplers pass over failed trials and
       propose their like again (pains B9), while TPE ranks such a pruned one last.
     - A database that is away is waited for.
@@ -72,11 +76,11 @@ class ClaimedStorage:
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        """Return the trials as `BaseStorage` does, with the two exceptions above."""
+        """Return the trials as `BaseStorage` does, with the exceptions above."""
         if states == (TrialState.WAITING,):
             return self._claimed(study_id)
         found = self._keep_trying(lambda: self._inner.get_all_trials(study_id, deepcopy=deepcopy))
-        seen = [_as_pruned(one) if _is_blamed(one) else one for one in found]
+        seen = [_as_pruned(one) if _is_blamed(one) else one for one in found if PHASE not in one.user_attrs]
         return [one for one in seen if states is None or one.state in states]
 
     def _claimed(self, study_id: int) -> list[FrozenTrial]:

@@ -136,8 +136,6 @@ def optuna_trials(exported: ExportedStudy) -> list[FrozenTrial]:
 def _twin(trial: TrialPart, space: Space, known: Mapping[str, BaseDistribution]) -> FrozenTrial:
     from optuna.trial import create_trial
 
-    from .claimed_storage import FAILURE  # which imports Optuna
-
     state = _optuna_state(trial)
     params = {name: value for name, value in _inside(space, trial.params or {}).items() if name in known}
     twin = create_trial(
@@ -146,11 +144,19 @@ def _twin(trial: TrialPart, space: Space, known: Mapping[str, BaseDistribution])
         params=params,
         distributions={name: known[name] for name in params},
         intermediate_values=_reports(trial) if state.is_finished() else {},
-        user_attrs={FAILURE: trial.failure.value} if trial.failure else {},
+        user_attrs=_marks(trial),
     )
     if trial.started_at and trial.finished_at:
         twin.datetime_start, twin.datetime_complete = map(_optuna_moment, (trial.started_at, trial.finished_at))
     return twin
+
+
+def _marks(trial: TrialPart) -> dict[str, Any]:
+    from .claimed_storage import FAILURE, PHASE  # which imports Optuna
+
+    failed = {FAILURE: trial.failure.value} if trial.failure else {}
+    again = {} if trial.phase is Phase.SEARCH else {PHASE: trial.phase.value}
+    return {**failed, **again}
 
 
 def _optuna_state(trial: TrialPart) -> optuna.trial.TrialState:

@@ -124,7 +124,7 @@ trials = Table(
     _json("environment", nullable=True),
     UniqueConstraint("study_id", "number"),
     # Next in the queue, counts and standing, without the rows.
-    Index("ix_hpsearch_trials_standing", "study_id", "state", "phase", "fraction", "origin", "number", "score"),
+    Index("ix_hpsearch_trials_standing", "study_id", "state", "number", "phase", "fraction", "origin", "score"),
     Index(None, "study_id", "finished_at"),  # failures in a row, and what ended lately
     Index(None, "study_id", "params_key", unique=True),  # no configuration is tried twice
     **OPTIONS,

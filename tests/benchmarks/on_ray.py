@@ -31,7 +31,10 @@ import psutil
 WORKERS = 8
 JOBS = 2
 #: Every trial is the same training, so that what is compared differs in nothing else.
-SAME = ("--set", "num_train_epochs=3", "--set", "per_device_train_batch_size=16", "--precision", "fp32")
+SAME = (
+    *("--set", "num_train_epochs=3", "--set", "per_device_train_batch_size=16", "--precision", "fp32"),
+    *("--strategy", "single", "--confirm", "none", "--no-signal-check"),
+)
 ENTRY = "from hpsearch.search.cli import entry; entry()"
 
 

@@ -43,7 +43,14 @@ def timed(work: Callable[[], Any]) -> float:
 def new_run(folder: Path, trials: int, name: str) -> Any:
     """Return a search of `demo` in a store of its own."""
     options = RunOptions(
-        trials=trials, store=f"sqlite:///{folder}/{name}.db", output_dir=folder / name, subset=0.3, study=name
+        trials=trials,
+        store=f"sqlite:///{folder}/{name}.db",
+        output_dir=folder / name,
+        subset=0.3,
+        study=name,
+        strategy="single",
+        confirm="none",
+        no_signal_check=True,
     )
     return open_run(options, space_of(options), View())
 

@@ -18,7 +18,7 @@ from hpsearch.studies.optuna_storage import optuna_storage
 from hpsearch.studies.records import Trial, TrialState
 from hpsearch.studies.store import StudyStore
 
-from ..search.command import MAIN
+from ..search.command import MAIN, ONE_RUNG
 
 #: As small a model as there is: the faults are in what surrounds it.
 SMALLEST = [
@@ -50,7 +50,7 @@ class Search:
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start `hpsearch run`, with further options."""
         places = ["--study", "faults", "--output-dir", str(self.folder / "out"), "--trials", str(self.trials)]
-        return self.command("run", *places, *self.options, *words)
+        return self.command("run", *places, *ONE_RUNG, *self.options, *words)
 
     def command(self, *words: str) -> subprocess.Popen[str]:
         """Start a command on the store, whose URL is in the environment."""

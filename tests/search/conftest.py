@@ -14,6 +14,9 @@ from transformers import BertConfig, BertForSequenceClassification, Trainer, Tra
 
 import hpsearch
 
+#: Neither rungs on more data nor finals: what `command.ONE_RUNG` is to the command line.
+ONE_RUNG = {"strategy": "single", "confirm": "none", "signal_check": False}
+
 torch.set_num_threads(1)  # models this small are slower with more, and several test processes share the cores
 
 
@@ -87,7 +90,7 @@ class Toy:
         return kind(args=self.arguments(**(args or {})), **{**given, **ingredients})
 
     def search(self, trainer: Trainer, **options: Any) -> Any:
-        """Search `trainer` quietly; two trials unless told otherwise."""
+        """Search `trainer` quietly: two trials, each configuration once, unless told otherwise."""
         given = {
             "space": {"learning_rate": hpsearch.Float(1e-4, 1e-2, log=True)},
             "trials": 2,
@@ -96,7 +99,7 @@ class Toy:
             "objective": "eval_loss",
             "quiet": True,
         }
-        return hpsearch.search(trainer, **{**given, **options})
+        return hpsearch.search(trainer, **{**given, **ONE_RUNG, **options})
 
     rows = staticmethod(toy_rows)
     model = staticmethod(toy_model)

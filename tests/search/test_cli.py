@@ -84,6 +84,7 @@ def test_a_group_alone_lists_its_commands(words):
         ("show mine other", ("other",)),
         ("trials mine --limit 3", ("--limit",)),
         ("retrain mine --trial one", ("--trial", "'one'")),
+        ("replay mine", ("--trial",)),
         ("export mine", ("--output",)),
         ("predict mine --file data.csv", ("--output",)),
         ("run --trials", ("--trials",)),
@@ -97,7 +98,10 @@ def test_a_slip_is_one_sentence(words, said):
     assert "\nhint: " in answer.err
 
 
-@pytest.mark.parametrize("command", ["show", "trials", "best", "delete", "retrain", "compare mine", "export -o x.csv"])
+@pytest.mark.parametrize(
+    "command",
+    ["show", "trials", "best", "delete", "retrain", "replay --trial 0", "compare mine", "export -o x.csv"],
+)
 def test_an_unknown_study_is_exit_code_3(command):
     """The nearest name is in the hint; stdout stays empty for scripts."""
     refused(hpsearch(*command.split(), "mien"), "no study named 'mien'", "did you mean 'mine'?", code=3)
@@ -106,7 +110,8 @@ def test_an_unknown_study_is_exit_code_3(command):
 def test_what_is_missing_is_exit_code_3():
     """A trial that is not there, and a study far from any."""
     for number in ("7", "-1", str(2**64)):
-        refused(hpsearch("retrain", "mine", "--trial", number), f"no trial {number}", code=3)
+        for command in ("retrain", "replay"):
+            refused(hpsearch(command, "mine", "--trial", number), f"no trial {number}", code=3)
     refused(hpsearch("show", "unlike"), "'unlike'", "`hpsearch studies` lists them", code=3)
     refused(hpsearch("predict", "unlike", "--file", "data.csv", "--output", "x.tsv"), "'unlike'", code=3)
 

@@ -149,6 +149,21 @@ def test_a_test_file_is_predicted_at_the_end():
     assert {"yes", "no"} >= {row["prediction"] for row in found}
 
 
+def test_a_final_is_the_model_until_it_is_retrained():
+    """A trial on all the data is not trained again for nothing; `retrain` is asked for more, the rows that trials are
+    scored on, and does it once.
+    """
+    run = ("run", *DATA, *TINY, "--trials", 1, "--study", "mine", "--json")
+    final, retrain = done(*run).json()["model"], ("retrain", "mine", "--json")
+    assert (0, {"train": 64, "evaluated": 8}) == (final["trial_number"], final["spec"]["rows"])
+
+    whole = done(*retrain).json()["model"]
+
+    assert (final["folder"], {"train": 72, "evaluated": 8}) == (whole["folder"], whole["spec"]["rows"])
+    assert whole["spec"] == json.loads((Path(whole["folder"]) / "hpsearch.json").read_text())
+    assert [whole] * 2 == [done(*again).json()["model"] for again in (retrain, run)]
+
+
 def test_a_trial_without_a_result_is_not_retrained():
     """A failed trial has nothing to retrain with; the hint shows which have."""
     done(*MINE, "--trials", "1")

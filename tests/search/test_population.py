@@ -52,35 +52,8 @@ class Curve(TrainerCallback):
 def at_rung(score: float, number: int, *, state: TrialState = TrialState.WAITING) -> Trial:
     """Return a trial that reached rung 1 with a score."""
     curve = [{"budget": 1 / LOOKS, "score": score, "metrics": {}}]
-    return Trial.from_row({**BLANK, "number": number, "state": state.value, "curve": curve, "rung": 1})
-
-
-BLANK: dict[str, Any] = {
-    "trial_id": 1,
-    "study_id": 1,
-    "optuna_trial_id": None,
-    "attempt": 1,
-    "params": {},
-    "config": {},
-    "baseline": False,
-    "phase": "search",
-    "fraction": 0.1,
-    "seed": 1,
-    "objective": "eval_loss",
-    "score": None,
-    "metrics": {},
-    "failure": None,
-    "failure_message": None,
-    "worker": None,
-    "lease_until": None,
-    "seconds": {},
-    "checkpoint": None,
-    "started_at": None,
-    "finished_at": None,
-    "progress": None,
-    "device": None,
-    "params_key": None,
-}
+    made = {"trial_id": 1, "study_id": 1, "number": number, "objective": "eval_loss", "params": {}}
+    return Trial(**made, state=state, curve=curve, rung=1)
 
 
 def test_the_worst_quarter_goes_on_from_the_best(population: Population) -> None:

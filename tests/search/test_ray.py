@@ -23,11 +23,12 @@ from hpsearch.studies.optuna_storage import optuna_storage
 from hpsearch.studies.records import Trial, TrialState
 from hpsearch.studies.store import StudyStore
 
-from .command import COLUMNS, MAIN, TINY, csv_text, done, rows
+from .command import COLUMNS, MAIN, ONE_RUNG, TINY, csv_text, done, rows
 
 #: Trials of about a second, whose scores are told apart by the last bit of a loss.
-QUICK = ("--objective", "loss", "--set", "num_train_epochs=1", "--no-retrain", "--precision", "fp32")
+QUICK = ("--objective", "loss", "--set", "num_train_epochs=1", "--no-retrain", "--precision", "fp32", *ONE_RUNG)
 RAY = ("--backend", "ray")
+PATIENCE_S = 300.0  #: with a machine that has other work to do
 #: What differs between two runs of the same trial: when, by whom and how fast.
 OF_THE_RUN = ("study_id", "trial_id", "optuna_trial_id", "worker", "started_at", "finished_at", "checkpoint")
 SPEED = ("_runtime", "_per_second")
@@ -55,7 +56,7 @@ class Place:
     def run(self, *words: str) -> str:
         """Run a command that must succeed; return what it said to people."""
         process = self.start("run", *QUICK, *words)
-        _, said = process.communicate(timeout=240)
+        _, said = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, said
         return said
 
@@ -65,8 +66,8 @@ class Place:
             return store.trials(store.study(study).study_id)
 
     def left(self) -> list[str]:
-        """Return the processes that commands of this place left running; they have half a minute to end."""
-        deadline = time.monotonic() + 30
+        """Return the processes that commands of this place left running; they have some time to end."""
+        deadline = time.monotonic() + PATIENCE_S / 5
         while (found := self.running()) and time.monotonic() < deadline:
             time.sleep(0.5)
         return found
@@ -141,7 +142,7 @@ def test_an_interrupted_search_gives_its_trials_back(place: Place) -> None:
     process = place.start("run", *QUICK, "--study", "stopped", "--trials", "30", *RAY)
     wait_for_trials(place, "stopped", 2)
     os.kill(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=PATIENCE_S)
 
     assert 130 == process.returncode, said
     assert "Traceback" not in said
@@ -184,7 +185,7 @@ def comparable(trial: Trial) -> dict[str, Any]:
 
 def wait_for_trials(place: Place, study: str, count: int) -> None:
     """Wait until so many trials have ended."""
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         with suppress(StoreNotFound, StoreOutdated, StudyNotFound):
             if sum(one.state.is_finished for one in place.trials(study)) >= count:

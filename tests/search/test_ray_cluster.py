@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,7 @@ from hpsearch.search.orders import Orders
 from hpsearch.search.ray_cluster import Machine, Needs, check_address, needs_of, workers_for
 from hpsearch.search.ray_workers import RayMember, own_version
 from hpsearch.spaces.errors import BadInput
+from hpsearch.studies.worker import is_alive, worker_name
 
 from .command import hpsearch, refused
 
@@ -143,3 +148,28 @@ def test_a_machine_without_hpsearch_is_refused() -> None:
     assert not member.died
     assert member.words is not None
     assert "cannot import hpsearch: ModuleNotFoundError" in member.words[0]
+
+
+def test_a_killed_worker_is_buried_when_it_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray says that an actor is dead before it is; until it is, it could take the trial that is put back."""
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
+        name = worker_name(process.pid)
+        monkeypatch.setattr("ray.kill", lambda actor: threading.Timer(0.5, process.kill).start())
+        member = RayMember(actor=None, hello=None, name=name)
+
+        member.bury(60.0)
+
+        assert (True, False) == (member.is_over, is_alive(name))
+
+
+def test_a_worker_that_has_not_begun_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds no trial; nor is one waited for long whose machine cannot be seen from here."""
+    began = time.monotonic()
+    monkeypatch.setattr("ray.kill", lambda actor: None)
+    monkeypatch.setattr("hpsearch.search.ray_workers.GONE_S", 0.1)
+
+    for name in (None, "elsewhere#00000000:1:1.00"):
+        member = RayMember(actor=None, hello=None, name=name)
+        member.bury(60.0)
+        assert member.is_over
+    assert time.monotonic() - began < 30.0

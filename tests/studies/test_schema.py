@@ -11,6 +11,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from hpsearch.studies import schema
+from hpsearch.studies import statements as sql
 from hpsearch.studies.errors import StoreOutdated, StoreTooNew
 from hpsearch.studies.optuna_storage import optuna_storage
 from hpsearch.studies.schema import (
@@ -53,6 +54,26 @@ def test_the_life_of_a_store(sqlite_url, tmp_path):
     assert ["missing", "empty", "current", "current"] == [status.state for status in found]
     assert [None, None, NEWEST, NEWEST] == [status.revision for status in found]
     assert {"url": sqlite_url, "state": "current", "revision": NEWEST, "newest": NEWEST} == found[3].to_dict()
+
+
+@pytest.mark.parametrize(
+    ("query", "how"),
+    [
+        (sql.next_waiting(1), "USING INDEX"),
+        (sql.next_at_rung(1), "USING INDEX"),
+        (sql.standing(1, "maximize"), "USING COVERING INDEX"),
+        (sql.summaries(), "USING COVERING INDEX"),
+    ],
+)
+def test_one_index_answers(sqlite_url, query, how):
+    """Ten thousand ended trials are in nobody's way: not in the next one's, and what is counted reads no row."""
+    with StudyStore.open(sqlite_url, create=True) as store, store._engine.connect() as connection:
+        text = query.compile(store._engine, compile_kwargs={"literal_binds": True})
+        plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
+
+    looked_up = [line for line in plan if " hpsearch_trials" in line]
+    assert [] != looked_up
+    assert [] == [line for line in looked_up if f"{how} ix_hpsearch_trials_standing" not in line]
 
 
 def test_a_store_that_optuna_made_is_welcome(sqlite_url):

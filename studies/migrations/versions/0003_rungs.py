@@ -34,7 +34,7 @@ def upgrade() -> None:
                 op.add_column(table, column)
     indexes = {found["name"] for found in sa.inspect(op.get_bind()).get_indexes("hpsearch_trials")}
     if STANDING not in indexes:
-        ranked = ["study_id", "state", "phase", "fraction", "origin", "number", "score"]
+        ranked = ["study_id", "state", "number", "phase", "fraction", "origin", "score"]
         op.create_index(STANDING, "hpsearch_trials", ranked)
     if BEFORE in indexes:
         op.drop_index(BEFORE, "hpsearch_trials")

@@ -1,0 +1,105 @@
+"""One training of a configuration, whatever it is for: where it writes, when it is evaluated, what was found.
+
+What a trial adds to it is `trial_run`; what runs a stored one again is `replay`. The Trainer side is `trial_trainer`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from .budget import LOOKS, BudgetCallback, percent
+from .configuration import Configuration
+from .environment import EnvironmentCallback
+from .errors import NonFiniteScore, NoObjective
+from .signal_check import SignalCheck
+from .splits import Splits
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluation inside a training."""
+
+    share: float  #: of the training's budget, 0 to 1
+    score: float
+    metrics: dict[str, float]
+    collapsed: bool = False  #: the model predicted the same for every row
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the point of the learning curve that the store keeps."""
+        return {"budget": self.share, "score": self.score, "metrics": self.metrics}
+
+    @classmethod
+    def from_dict(cls, point: Mapping[str, Any]) -> Evaluation:
+        """Rebuild what `to_dict` gave."""
+        return cls(point["budget"], point["score"], dict(point["metrics"]))
+
+
+@dataclass(kw_only=True)
+class Training:
+    """What one training needs to know and to remember."""
+
+    folder: Path
+    objective: str
+    direction: str
+    score_from: str  #: `best` or `last` evaluation
+    splits: Callable[[Configuration], Splits]
+    callbacks: list[TrainerCallback] = field(default_factory=list)
+    is_aside: bool = False  #: it leaves no trace: no weights, nothing in a row
+    check: SignalCheck | None = None  #: what looks for a signal in the data, in the first trial
+    predicts_report: bool = False  #: whether it may stand for its configuration in the end
+    environment: EnvironmentCallback = field(default_factory=EnvironmentCallback)
+    budget: BudgetCallback = field(default_factory=BudgetCallback)
+    evaluations: list[Evaluation] = field(default_factory=list)
+    collapsed: bool = False  #: as of the latest predictions
+
+    def predicted(self, collapsed: bool) -> None:
+        """Take note of whether the model that the next metrics are of has collapsed."""
+        self.collapsed = collapsed
+
+    def evaluated(self, step: int, metrics: Mapping[str, float]) -> list[int]:
+        """Take the metrics of an evaluation at `step`; return the percents of the budget it completes.
+
+        Raises `NoObjective` if the objective is not among them and `NonFiniteScore` if it is not a finite number.
+        """
+        looks = self.budget.looks_at(step)
+        score = finite_score(metrics, self.objective)
+        values = {name: float(value) for name, value in metrics.items() if _is_number(value)}
+        self.evaluations += [Evaluation(look / LOOKS, score, values, self.collapsed) for look in looks]
+        return [percent(look) for look in looks]
+
+    @property
+    def scored(self) -> Evaluation | None:
+        """The evaluation that gives the training its score: the first of the best ones, or the last."""
+        if not self.evaluations:
+            return None
+        if self.score_from == "last":
+            return self.evaluations[-1]
+        pick = max if self.direction == "maximize" else min
+        return pick(self.evaluations, key=lambda one: one.score)
+
+
+def finite_score(metrics: Mapping[str, Any], objective: str) -> float:
+    """Return the objective among `metrics`. Raises `NoObjective` or `NonFiniteScore`, each with what was there."""
+    if objective not in metrics:
+        raise NoObjective(f"the evaluation returned no {objective!r}, only {', '.join(sorted(metrics))}")
+    score = metrics[objective]
+    if not _is_number(score) or not math.isfinite(score):
+        raise NonFiniteScore(f"{objective} is {score!r}")
+    loss = metrics.get("eval_loss")
+    if loss is not None and not math.isfinite(loss):
+        raise NonFiniteScore(f"eval_loss is {loss!r}")
+    return float(score)
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
