@@ -7,6 +7,7 @@ the beginning; what the store holds already is not asked for again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -32,15 +33,15 @@ class Ladder:
         best = self.ranked(search_trials(trials))
         count = sum(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in search_trials(trials))
         for rung, fraction in enumerate(self.fractions):
-            if rung == 0:
-                continue
             places = self.strategy.places(rung, count)
+            if rung == 0 or places <= self.strategy.compared:
+                continue  # as many would climb as are compared in the end: there is nothing to decide
             climbed = {one.first_number: one for one in trials if one.phase is Phase.PROMOTION and one.rung == rung}
             chosen = list(self.chosen(best, climbed, places))
             missing = [one for one in chosen if one.first_number not in climbed]
             if missing:
                 return [self.promotion(one, Phase.PROMOTION, rung, fraction, self.seed) for one in missing]
-            best = self.ranked([climbed[one.first_number] for one in chosen])
+            best = self.ranked(climbed.values())
         return self.finals(trials, best)
 
     @property
@@ -58,9 +59,15 @@ class Ladder:
             places -= there is None or there.state is not TrialState.FAILED
 
     def finals(self, trials: Sequence[Trial], best: Sequence[Trial]) -> list[Promotion]:
-        """Return the trainings on all the data that are missing, seed by seed."""
+        """Return the trainings on all the data that are missing, seed by seed.
+
+        A configuration that failed there gives its place to the next in the ranking.
+        """
+        finals = [one for one in trials if one.phase is Phase.FINAL]
+        failed = {one.first_number for one in finals if one.state is TrialState.FAILED}
+        able = [one for one in best if one.first_number not in failed]
         baseline = [one for one in search_trials(trials) if one.baseline and one.state is TrialState.COMPLETE]
-        compared = {one.first_number: one for one in [*best[: self.strategy.compared], *baseline]}
+        compared = {one.first_number: one for one in [*able[: self.strategy.compared], *baseline]}
         done = {(one.first_number, one.seed) for one in trials if one.fraction == 1.0}
         return [
             self.promotion(one, Phase.FINAL, len(self.fractions), 1.0, seed)
@@ -85,7 +92,7 @@ class Ladder:
         """Return the trials that may be promoted, the best first: complete ones that learned something.
 
         Equal scores, such as those of a metric that is flat at this fraction, are ranked by the loss. Where nothing
-        learned, the one with the lowest loss may go on, for on more data it may learn.
+        learned, the first of that ranking may go on, for on more data it may learn.
         """
         complete = [one for one in trials if one.state is TrialState.COMPLETE and one.score is not None]
         ranking = sorted(complete, key=self.rank)
@@ -98,7 +105,7 @@ class Ladder:
         loss = trial.metrics.get("eval_loss")
         return (
             -score if self.direction == "maximize" else score,
-            float(loss) if isinstance(loss, int | float) else 0.0,
+            float(loss) if isinstance(loss, int | float) else math.inf,
             trial.first_number,
         )
 

@@ -25,8 +25,8 @@ CONFIRM = {
     QUICK: "the best configuration and the baseline on all the data, with one seed",
     FULL: "the finalists and the baseline on all the data, over shared seeds",
 }
-#: The share of the configurations that is promoted is 1/3, and the next rung has three times the data: what Hyperband
-#: recommends (Li et al. 2018, section 2.6 of its journal version), and what the recorded table bears out.
+#: A third of the configurations is promoted, and the next rung has three times the data: of the 3 and 4 that
+#: Hyperband recommends (Li et al., JMLR 2018) the first. `tests/benchmarks/strategies.py` compares it with others.
 ETA = 3
 #: No rung between this share of the data and all of it: it would cost nearly as much as the finals.
 LARGEST_RUNG = 0.5
@@ -81,8 +81,8 @@ class Strategy:
 
     def trainings(self, fraction: float, trials: int) -> list[tuple[int, float]]:
         """Return how many trainings there will be at which fraction, the last ones on all the data."""
-        rungs = enumerate(self.rungs(fraction))
-        searched = [(min(trials, self.places(rung, trials)) if rung else trials, one) for rung, one in rungs]
+        climbing = [(self.places(rung, trials), one) for rung, one in enumerate(self.rungs(fraction)) if rung]
+        searched = [(trials, fraction), *((count, one) for count, one in climbing if count > self.compared)]
         seeds = len(self.final_seeds(0)) - (fraction == 1.0)  # a rung of all the data has done the first
         finals = 1 if self.confirm == NONE else seeds * (self.compared + 1)
         return [*searched, (finals, 1.0)]

@@ -1,6 +1,6 @@
 """Train a grid of configurations on nested subsets of real tasks, and keep what each scored in `recorded.csv`.
 
-    python tests/benchmarks/record.py --data-dir ../shared/data/glue_data [--processes 2] [--seeds 3] [--tasks mrpc,cola]
+    python tests/benchmarks/record.py --data-dir ../shared/data/glue_data [--processes 2] [--seeds 3] [--tasks mrpc]
 
 Hundreds of trainings, once; what is in the file already is not trained again, so that it may be stopped and started at
 any time. `strategies.py` replays the table in milliseconds. Model: all-MiniLM-L6-v2 cut to two layers, fp32, one thread

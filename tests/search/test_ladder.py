@@ -93,8 +93,11 @@ def test_the_best_third_goes_on():
 
 
 def test_and_so_on():
-    """Of 27 configurations nine reach the second rung and three the third, the best there first, and one the finals."""
-    climbs, expected = ladder(0.01), [9, 3, 1]
+    """Of 27 configurations nine reach the second rung and three the third, the best there first, and one the finals.
+
+    On a fourth rung that one would climb alone: nothing is decided there, and nothing is trained.
+    """
+    climbs, expected = ladder(0.01), [9, 3]
     trials = searched(*(number / 100 for number in range(27)), fraction=0.01)
     fractions = []
     for count in expected:
@@ -103,7 +106,7 @@ def test_and_so_on():
         fractions += sorted({one.fraction for one in promotions})
         trials = ran(promotions, trials, *(one.origin / 100 for one in promotions))
 
-    assert [0.03, 0.09, 0.27] == fractions
+    assert [0.03, 0.09] == fractions
     assert [26, 0] == who(climbs.promotions(trials))
 
 
@@ -131,10 +134,24 @@ def test_equal_scores_are_ranked_by_the_loss():
     assert [2, 4, 0] == who(ladder().promotions(trials))
 
 
-def test_few_trials_have_a_place_at_each_rung():
-    """Of two configurations one goes on, and where `full` compares two finalists, both."""
-    assert [1] == who(ladder().promotions(searched(0.5, 0.6)))
-    assert [1, 0] == who(ladder(confirm=FULL).promotions(searched(0.5, 0.6)))
+def test_few_trials_go_straight_to_the_finals():
+    """A rung that as many would climb as are compared in the end decides nothing: of two configurations the better one
+    is compared with the baseline at once, and of six the two that `full` compares.
+    """
+    assert [(1, 1.0), (0, 1.0)] == [(one.origin, one.fraction) for one in ladder().promotions(searched(0.5, 0.6))]
+    six = ladder(confirm=FULL).promotions(searched(0.1, 0.5, 0.6, 0.2, 0.3, 0.4))
+    assert {(2, 1.0), (1, 1.0), (0, 1.0)} == {(one.origin, one.fraction) for one in six}
+
+
+def test_a_finalist_that_failed_gives_its_place_to_the_next():
+    """Where the winner cannot be trained on all the data, the second of the ranking is compared with the baseline."""
+    trials = searched(0.5, 0.6, 0.55)
+    finals = ladder().promotions(trials)
+    ended = ran(finals, trials, *(0.7 for _ in finals))
+    failed = {"state": FAILED, "failure": Failure.OOM, "score": None}
+    after = [replace(one, **failed) if one.origin == 1 else one for one in ended]
+
+    assert [2] == who(ladder().promotions(after))
 
 
 # Asking again
