@@ -31,7 +31,7 @@ from .problem import Problem
 from .replay import Replay, replay
 from .retrain import retrain, winner
 from .samplers import check_pruner, check_sampler
-from .strategy import StrategyOptions, strategy_of
+from .strategy import Strategy, StrategyOptions, strategy_of
 from .study_run import StudyRun, open_study
 from .trainer_problem import trainer_problem
 from .verdict import conclude
@@ -149,10 +149,8 @@ def search_trainer(
     Raises `BadInput` for what cannot be searched, before anything is trained, and `SearchFailed` after
     `max_failures` failed trials in a row (as many as `trials` unless given).
     """
-    who = Workers(**{name: value for name, value in how.items() if name in WorkerOptions.__annotations__})  # type: ignore[arg-type]
+    who, climbs = workers_and_strategy(how, pruner)
     who.check_store(store)
-    asked_strategy = {name: value for name, value in how.items() if name in StrategyOptions.__annotations__}
-    climbs = strategy_of(pruner=pruner, **asked_strategy)  # type: ignore[arg-type]
     template, factory = made_by(trainer, travels=who.several)
     plan = Plan(
         space=_space(space),
@@ -184,10 +182,23 @@ def search_trainer(
         record = open_study(opened, problem, backend=who.backend, **asked)
         run = StudyRun(problem=problem, study=record, store=opened, view=view, timeout=timeout, factory=factory)
         search_study(run)
-        conclude(run)
-        for line in summary_lines(opened.study(record.name), opened.trials(record.study_id), otherwise=""):
-            view.say(line)
+        say_verdict(run)
     return SearchedStudy(run)
+
+
+def workers_and_strategy(how: Mapping[str, Any], pruner: str) -> tuple[Workers, Strategy]:
+    """Return who runs the trials and how far the best are followed. Raises `TypeError` for a keyword of neither."""
+    climbing = {name: value for name, value in how.items() if name in StrategyOptions.__annotations__}
+    working = {name: value for name, value in how.items() if name not in climbing}
+    return Workers(**working), strategy_of(pruner=pruner, **climbing)
+
+
+def say_verdict(run: StudyRun) -> None:
+    """Conclude a study, and tell what came out."""
+    conclude(run)
+    study = run.store.study(run.study.name)
+    for line in summary_lines(study, run.store.trials(study.study_id), otherwise=""):
+        run.view.say(line)
 
 
 def made_by(trainer: Any, *, travels: bool) -> tuple[Any, str | None]:
