@@ -36,6 +36,8 @@ class StudyWatch:
         self.ended = {trial.number for trial in self._recent()}
         self.later = summary.later
         self.view.search_started(self.study, summary.complete + summary.pruned)
+        if self.later:
+            self.view.more_to_run(self.study.trials + self.later, summary.later_done)
 
     def look(self) -> None:
         """Show what is new."""

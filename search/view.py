@@ -51,8 +51,8 @@ class View:
     def trial_gone(self, number: int) -> None:
         """A trial runs no longer: it ended, or went back to its study."""
 
-    def more_to_run(self, total: int) -> None:
-        """There are `total` trials by now: the best go on on more data."""
+    def more_to_run(self, total: int, done: int = 0) -> None:
+        """There are `total` trials by now, for the best go on on more data; `done` of these are there already."""
 
     def phase(self, text: str) -> None:
         """Something other than a trial begins, such as the retraining."""
@@ -130,9 +130,11 @@ class LiveView(View):
         else:
             self.running[number] = share
 
-    def more_to_run(self, total: int) -> None:
+    def more_to_run(self, total: int, done: int = 0) -> None:
         """Let the count go on."""
         self.total = total
+        self.finished += done
+        self.at_start += done
 
     def trial_gone(self, number: int) -> None:
         """Take its bar away."""
