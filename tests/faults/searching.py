@@ -120,7 +120,7 @@ class Search:
             storage.engine.dispose()
 
 
-def ended(process: subprocess.Popen[str], seconds: float = 300) -> str:
+def ended(process: subprocess.Popen[str], seconds: float = 900) -> str:
     """Wait for a command that must succeed; return what it said."""
     said, _ = process.communicate(timeout=seconds)
     assert process.returncode == 0, said
