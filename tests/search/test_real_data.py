@@ -39,7 +39,7 @@ def search(toy, capfd):
 
 def test_a_small_glue_task_from_files_to_submission(search, toy, capfd):
     """WNLI: searched, compared with the baseline on its 71 rows, opened by a pipeline, and predicted in GLUE's form."""
-    outcome = search(f"--task wnli --data-dir {DATA}/glue_data --subset 0.5 --study wnli")
+    outcome = search(f"--task wnli --data-dir {DATA}/glue_data --subset 0.5 --set num_train_epochs=1 --study wnli")
     gain = outcome["verdict"]["gain"]
     assert ("report", 71) == (gain["split"], gain["rows"])
     record = json.loads((Path(outcome["model"]["folder"]) / "hpsearch.json").read_text())
