@@ -5,9 +5,7 @@ Where its checkpoint is on another machine, or the study has no finals, `retrain
 
 from __future__ import annotations
 
-import json
 import shutil
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,7 @@ from ..studies.records import Model, Trial, TrialState
 from .configuration import Configuration
 from .metrics import scores
 from .paths import put_in_place
-from .retrain import CARD, check_target, existing_model, model_record
+from .retrain import add_model, check_target, existing_model, model_record, write_card
 from .study_run import StudyRun
 from .tasks import Task
 
@@ -41,24 +39,11 @@ def adopt(run: StudyRun, trial: Trial) -> Model | None:
     try:
         shutil.copytree(checkpoint, part, ignore=shutil.ignore_patterns(*NOT_OF_A_MODEL))
         record = final_record(run, trial)
-        (part / CARD).write_text(json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+        write_card(part, record)
         put_in_place(part, target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return added(run, trial, target, record)
-
-
-def added(run: StudyRun, trial: Trial, target: Path, record: dict[str, Any]) -> Model:
-    """Return the model's row, which is new."""
-    return run.store.add_model(
-        study_id=run.study.study_id,
-        trial_number=trial.number,
-        folder=str(target),
-        metrics=record["metrics"],
-        seconds=record["seconds"],
-        fingerprint=record["data"],
-        spec=record,
-    )
+    return add_model(run, trial, target, record)
 
 
 def final_record(run: StudyRun, trial: Trial) -> dict[str, Any]:

@@ -261,6 +261,7 @@ class SearchLoop:
 
     def trial_run(self, trial: Trial, heart: Heartbeat) -> TrialRun:
         """Return what `trial` needs to know."""
+        fraction = self.fraction if trial.phase is Phase.SEARCH else trial.fraction or 1.0
         return TrialRun(
             trial=trial,
             store=self.store,
@@ -271,12 +272,12 @@ class SearchLoop:
             direction=self.study.direction,
             score_from=self.plan.score_from,
             resolve=self.resolve,
-            fraction=self.fraction if trial.phase is Phase.SEARCH else trial.fraction or 1.0,
+            fraction=fraction,
             seed=self.plan.seed if trial.phase is Phase.SEARCH or trial.seed is None else trial.seed,
             splits=self.splits,
             check=self.check(trial),
             bolder=self.bolder,
-            predicts_report=self.predicts_report(trial),
+            predicts_report=self.predicts_report(fraction),
             segment=self.segment(trial),
             population=self.population,
             callbacks=[TrialCallback(trial, self.view, heart, self.limits.trial_timeout)],
@@ -290,9 +291,8 @@ class SearchLoop:
         larger = parameter.clip(rate * BOLDER)
         return None if larger == rate else {**params, "learning_rate": larger}
 
-    def predicts_report(self, trial: Trial) -> bool:
-        """Return whether a trial may be the one that stands for its configuration in the end."""
-        fraction = self.fraction if trial.phase is Phase.SEARCH else trial.fraction
+    def predicts_report(self, fraction: float) -> bool:
+        """Return whether a trial on that share may be the one that stands for its configuration in the end."""
         return fraction == 1.0 and Strategy.of(self.study).confirm != NONE and self.source.splits({}).report is not None
 
     def check(self, trial: Trial) -> SignalCheck | None:

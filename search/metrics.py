@@ -32,8 +32,7 @@ def scores(task: Task, predictions: Values, references: Values) -> dict[str, flo
     predicted, true = np.asarray(predictions), np.asarray(references)
     if not np.isfinite(predicted).all():
         return dict.fromkeys(task.metrics, float("nan"))
-    known = _SCORES | ({"f1": _macro_f1} if task.num_labels > 2 else {})
-    return {name: float(known[name](predicted, true)) for name in task.metrics}
+    return {name: score(task, name, predicted, true) for name in task.metrics}
 
 
 def score(task: Task, name: str, predictions: Values, references: Values) -> float:

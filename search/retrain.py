@@ -56,6 +56,11 @@ def retrain(run: StudyRun, trial: Trial, folder: Path | None = None) -> Model:
         raise ends_search(error) or error from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+    return add_model(run, trial, target, record)
+
+
+def add_model(run: StudyRun, trial: Trial, target: Path, record: dict[str, Any]) -> Model:
+    """Enter a model folder, whose `hpsearch.json` is `record`, in the store."""
     return run.store.add_model(
         study_id=run.study.study_id,
         trial_number=trial.number,
@@ -65,6 +70,11 @@ def retrain(run: StudyRun, trial: Trial, folder: Path | None = None) -> Model:
         fingerprint=record["data"],
         spec=record,
     )
+
+
+def write_card(folder: Path, record: dict[str, Any]) -> None:
+    """Write what `hpsearch.json` says into a model folder."""
+    (folder / CARD).write_text(json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False), encoding="utf-8")
 
 
 def existing_model(run: StudyRun, trial: Trial, target: Path) -> Model | None:
@@ -92,7 +102,7 @@ def train_into(run: StudyRun, configuration: Configuration, trial: Trial, part: 
         "evaluated_on": "selection" if splits.report is None else "report",
         "rows": {"train": len(splits.full_train), "evaluated": len(held_out)},
     }
-    (part / CARD).write_text(json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+    write_card(part, record)
     return record
 
 

@@ -16,15 +16,11 @@ from ..studies.records import Study
 
 LADDER, SINGLE = "ladder", "single"
 NONE, QUICK, FULL = "none", "quick", "full"
-STRATEGIES = {
-    LADDER: "the best third again on three times the data, and so on",
-    SINGLE: "one rung: the asked subset alone",
-}
-CONFIRM = {
-    NONE: "no finals: the best configuration is retrained on all the data",
-    QUICK: "the best configuration and the baseline on all the data, with one seed",
-    FULL: "the finalists and the baseline on all the data, over shared seeds",
-}
+#: `ladder`: the best third again on three times the data, and so on; `single`: the asked subset alone.
+STRATEGIES = (LADDER, SINGLE)
+#: `none`: the best configuration is retrained on all the data; `quick`: it and the baseline are compared there with one
+#: seed; `full`: the finalists and the baseline, over shared seeds.
+CONFIRM = (NONE, QUICK, FULL)
 #: A third of the configurations is promoted, and the next rung has three times the data: of the 3 and 4 that
 #: Hyperband recommends (Li et al., JMLR 2018) the first. `tests/benchmarks/strategies.py` compares it with others.
 ETA = 3
@@ -45,8 +41,7 @@ class Strategy:
         """Raise `BadInput` for a strategy that is none."""
         for flag, value, known in (("strategy", self.name, STRATEGIES), ("confirm", self.confirm, CONFIRM)):
             if value not in known:
-                hint = did_you_mean(str(value), known) or f"one of {', '.join(known)}"
-                raise BadInput(f"unknown --{flag} {value!r}", hint=hint)
+                raise BadInput(f"unknown --{flag} {value!r}", hint=did_you_mean(str(value), known))
         for flag, count, least in (("finalists", self.finalists, 1), ("seeds", self.seeds, 2)):
             if isinstance(count, bool) or not isinstance(count, int) or not least <= count <= MOST:
                 raise BadInput(f"--{flag} takes a whole number from {least} to {MOST}, not {count!r}")

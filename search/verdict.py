@@ -25,13 +25,14 @@ def conclude(run: StudyRun) -> dict[str, Any] | None:
     best = run.store.best(run.study.study_id)
     if best is None:
         return None
+    found = gain(run.problem, best, trials)
     verdict = {
         "winner": best.first_number,
         "trial": best.number,
-        "gain": gain(run.problem, best, trials),
+        "gain": found,
         "finalists": finalists(trials, maximize=run.study.direction == "maximize"),
         "transfer": transfer(trials),
-        "looks": looks(trials),
+        "looks": looks(trials, found),
         "cost": cost(trials),
     }
     run.store.conclude(run.study.study_id, verdict)
@@ -44,7 +45,7 @@ def conclude(run: StudyRun) -> dict[str, Any] | None:
 def gain(problem: Problem, best: Trial, trials: Sequence[Trial]) -> dict[str, Any] | None:
     """Return how much better the winner is than the baseline, on the rows that nobody chose by where there are any.
 
-    None where the baseline has no score at the winner's fraction, or is the winner.
+    None where the baseline has no score at the winner's fraction.
     """
     rows = at_full_size(trials, best)
     theirs, baseline = rows.get(best.first_number, {}), baseline_rows(rows)
@@ -176,10 +177,13 @@ def agreement(lower: Mapping[int, float], higher: Mapping[int, float]) -> dict[s
     return {"tau": found.tau, "interval": interval, "configurations": found.count, "verdict": found.verdict}
 
 
-def looks(trials: Sequence[Trial]) -> dict[str, int]:
-    """Return how often models were scored on each split: whoever looks often finds something by chance."""
-    selection = sum(len(one.curve) for one in trials)
-    return {"selection": selection, "report": 2 if any(one.predictions is not None for one in trials) else 0}
+def looks(trials: Sequence[Trial], gain: Mapping[str, Any] | None) -> dict[str, int]:
+    """Return how often models were scored on each split: whoever looks often finds something by chance.
+
+    On the report split that is the winner and the baseline, once for each seed, by the comparison that is `gain`.
+    """
+    compared = gain is not None and gain["split"] == "report"
+    return {"selection": sum(len(one.curve) for one in trials), "report": 2 * gain["seeds"] if gain and compared else 0}
 
 
 # The price

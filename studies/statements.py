@@ -160,28 +160,23 @@ def give_slot_back(trial_id: int) -> Update:
 
 def add_trial(study: Mapping[str, Any], held: Mapping[str, Any]) -> Insert:
     """Add the trial of a slot just taken; `study` is the row after `take_slot`."""
-    return insert(trials).values(
-        study_id=study["study_id"],
-        number=study["next_number"] - 1,
-        objective=study["objective"],
-        attempt=1,
-        state=TrialState.RUNNING.value,
-        baseline=False,
-        phase=Phase.SEARCH.value,
-        rung=0,
-        config={},
-        **{**FRESH, **held},
-    )
+    first = {"baseline": False, "phase": Phase.SEARCH.value, "rung": 0}
+    return _add(study, TrialState.RUNNING, {**first, **held})
 
 
 def add_promotion(study: Mapping[str, Any], values: Mapping[str, Any]) -> Insert:
     """Add a trial that waits to run a configuration again; `study` is the row after `take_number`."""
+    return _add(study, TrialState.WAITING, values)
+
+
+def _add(study: Mapping[str, Any], state: TrialState, values: Mapping[str, Any]) -> Insert:
+    """Add a trial under the number that was taken for it."""
     return insert(trials).values(
         study_id=study["study_id"],
         number=study["next_number"] - 1,
         objective=study["objective"],
         attempt=1,
-        state=TrialState.WAITING.value,
+        state=state.value,
         config={},
         **{**FRESH, **values},
     )
