@@ -104,6 +104,16 @@ class Configuration:
             args={**self.args, "seed": seed},
         )
 
+    def with_values(self, params: Mapping[str, Any]) -> Configuration:
+        """Return the same configuration with other values of some parameters of the space."""
+        sections = split(params)
+        return dataclasses.replace(
+            self,
+            args={**self.args, **sections.args},
+            model={**self.model, **sections.model},
+            data={**self.data, **sections.data},
+        )
+
     def values_at(self, share: float) -> dict[str, Any]:
         """Return the fields of `TrainingArguments` as they are just before that share of the budget."""
         values = dict(self.args)

@@ -7,10 +7,13 @@ the beginning; what the store holds already is not asked for again.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ..spaces.handover import bracket, handed_over
+from ..spaces.space import Space
 from ..studies.promotion import Promotion
 from ..studies.records import Failure, Phase, Trial, TrialState
 from .strategy import Strategy
@@ -24,6 +27,7 @@ class Ladder:
     fraction: float  #: of the first rung
     seed: int
     direction: str
+    space: Space | None = None  #: whose rules say what changes on more data; without one nothing does
 
     def promotions(self, trials: Sequence[Trial]) -> list[Promotion]:
         """Return what is to be run next, when every trial of the study has ended; nothing when it is complete.
@@ -61,27 +65,58 @@ class Ladder:
     def finals(self, trials: Sequence[Trial], best: Sequence[Trial]) -> list[Promotion]:
         """Return the trainings on all the data that are missing, seed by seed.
 
-        A configuration that failed there gives its place to the next in the ranking.
+        A configuration that failed there gives its place to the next in the ranking. Where the space has a bracket, the
+        first of the ranking is tried beside its neighbours before anything else, and the best of them takes its place.
         """
-        finals = [one for one in trials if one.phase is Phase.FINAL]
-        failed = {one.first_number for one in finals if one.state is TrialState.FAILED}
+        full = [one for one in trials if one.fraction == 1.0]
+        failed = {one.first_number for one in full if one.phase is Phase.FINAL and one.state is TrialState.FAILED}
         able = [one for one in best if one.first_number not in failed]
         baseline = [one for one in search_trials(trials) if one.baseline and one.state is TrialState.COMPLETE]
-        compared = {one.first_number: one for one in [*able[: self.strategy.compared], *baseline]}
-        done = {(one.first_number, one.seed) for one in trials if one.fraction == 1.0}
+        seeds = self.strategy.final_seeds(self.seed)
+        beside = self.beside(able[0]) if able and seeds else []
+        if beside:
+            tried = [one for one in full if one.phase is Phase.FINAL and one.origin is None]
+            missing = [one for one in beside if one.params not in [there.params for there in tried]]
+            first = [*self.again([able[0], *baseline], full, seeds[:1]), *missing]
+            if first:
+                return first
+            own = [one for one in full if one.first_number == able[0].first_number and one.seed == self.seed]
+            able = [*self.ranked([*own, *tried])[:1], *able[1:]]
+        return self.again([*able[: self.strategy.compared], *baseline], full, seeds)
+
+    def again(self, chosen: Iterable[Trial], full: Sequence[Trial], seeds: Sequence[int]) -> list[Promotion]:
+        """Return the trainings on all the data of some configurations that were not asked for yet."""
+        done = {(one.first_number, one.seed) for one in full}
+        compared = {one.first_number: one for one in chosen}
         return [
             self.promotion(one, Phase.FINAL, len(self.fractions), 1.0, seed)
-            for seed in self.strategy.final_seeds(self.seed)
+            for seed in seeds
             for number, one in compared.items()
             if (number, seed) not in done
         ]
 
+    def beside(self, leader: Trial) -> list[Promotion]:
+        """Return the neighbours of a configuration that was found on less than all the data, to be tried on all."""
+        if self.space is None or leader.fraction == 1.0:
+            return []
+        middle = self.promotion(leader, Phase.FINAL, len(self.fractions), 1.0, self.seed)
+        return [
+            dataclasses.replace(middle, origin=None, baseline=False, params=params)
+            for params in bracket(self.space, middle.params)
+        ]
+
     def promotion(self, trial: Trial, phase: Phase, rung: int, fraction: float, seed: int) -> Promotion:
-        """Return one training to come."""
+        """Return one training to come, with what the space makes of the values on more data.
+
+        The baseline stays what is recommended.
+        """
+        params = trial.params or {}
+        if self.space is not None and trial.fraction and not trial.baseline:
+            params = handed_over(self.space, params, fraction / trial.fraction)
         return Promotion(
             origin=trial.first_number,
             baseline=trial.baseline,
-            params=trial.params or {},
+            params=params,
             phase=phase,
             rung=rung,
             fraction=fraction,

@@ -183,7 +183,11 @@ class SearchLoop:
             self.store.end_checking(study.study_id, {"fraction": self.plan.fraction, "found": True})
             return True
         ladder = Ladder(
-            strategy=Strategy.of(study), fraction=self.fraction, seed=self.plan.seed, direction=study.direction
+            strategy=Strategy.of(study),
+            fraction=self.fraction,
+            seed=self.plan.seed,
+            direction=study.direction,
+            space=self.plan.space,
         )
         promotions = ladder.promotions(trials)
         if promotions:

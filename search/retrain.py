@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..spaces.errors import BadInput, HpsearchError
+from ..spaces.handover import handed_over
 from ..studies.records import Model, Trial, TrialState
 from .configuration import Configuration
 from .failures import ends_search
@@ -49,7 +50,7 @@ def retrain(run: StudyRun, trial: Trial, folder: Path | None = None) -> Model:
     shutil.rmtree(part, ignore_errors=True)
     try:
         with run.quietly(), accelerate_state_kept():
-            record = train_into(run, Configuration.from_dict(trial.config).at(fraction=1.0), trial, part)
+            record = train_into(run, trial, part)
         shutil.rmtree(part / "work", ignore_errors=True)
         put_in_place(part, target)
     except Exception as error:
@@ -85,8 +86,12 @@ def existing_model(run: StudyRun, trial: Trial, target: Path) -> Model | None:
     return None
 
 
-def train_into(run: StudyRun, configuration: Configuration, trial: Trial, part: Path) -> dict[str, Any]:
+def train_into(run: StudyRun, trial: Trial, part: Path) -> dict[str, Any]:
     """Train, evaluate once, and write model, tokenizer and record to the folder `part`; return the record."""
+    changed = changed_on_all_data(run, trial)
+    for name, value in changed.items():
+        run.view.say(f"{name}: {(trial.params or {})[name]:.4g} on a part of the data, {value:.4g} on all of it")
+    configuration = Configuration.from_dict(trial.config or {}).at(fraction=1.0).with_values(changed)
     splits = run.problem.source.splits(configuration.data)
     held_out = splits.selection if splits.report is None else splits.report
     twin = full_twin(run, configuration, splits.full_train, held_out, part / "work")
@@ -99,11 +104,24 @@ def train_into(run: StudyRun, configuration: Configuration, trial: Trial, part: 
     (part / "training_args.bin").unlink(missing_ok=True)  # a pickle; hpsearch.json says the same in text
     seconds = {"train": trained - began, "evaluate": time.perf_counter() - trained}
     record = model_record(run, configuration, trial, metrics, seconds) | {
+        "params": {**(trial.params or {}), **changed},
         "evaluated_on": "selection" if splits.report is None else "report",
         "rows": {"train": len(splits.full_train), "evaluated": len(held_out)},
     }
     write_card(part, record)
     return record
+
+
+def changed_on_all_data(run: StudyRun, trial: Trial) -> dict[str, Any]:
+    """Return the values that the space does not keep on more data than the trial saw; see `spaces.handover`.
+
+    The baseline is kept as it is, and so is a population's schedule, which has values of its own.
+    """
+    params = trial.params or {}
+    if trial.baseline or not trial.fraction or (trial.config or {}).get("schedule"):
+        return {}
+    found = handed_over(run.problem.plan.space, params, 1 / trial.fraction)
+    return {name: value for name, value in found.items() if value != params[name]}
 
 
 def full_twin(run: StudyRun, configuration: Configuration, train: Any, held_out: Any, work: Path) -> Any:

@@ -74,12 +74,15 @@ class Strategy:
         """How many configurations besides the baseline are compared at full size."""
         return self.finalists if self.confirm == FULL else 1
 
-    def trainings(self, fraction: float, trials: int) -> list[tuple[int, float]]:
-        """Return how many trainings there will be at which fraction, the last ones on all the data."""
+    def trainings(self, fraction: float, trials: int, beside: int = 0) -> list[tuple[int, float]]:
+        """Return how many trainings there will be at which fraction, the last ones on all the data.
+
+        `beside` are the neighbours that the space asks to be tried there.
+        """
         climbing = [(self.places(rung, trials), one) for rung, one in enumerate(self.rungs(fraction)) if rung]
         searched = [(trials, fraction), *((count, one) for count, one in climbing if count > self.compared)]
         seeds = len(self.final_seeds(0)) - (fraction == 1.0)  # a rung of all the data has done the first
-        finals = 1 if self.confirm == NONE else seeds * (self.compared + 1)
+        finals = 1 if self.confirm == NONE else seeds * (self.compared + 1) + (beside if fraction < 1 else 0)
         return [*searched, (finals, 1.0)]
 
     def final_seeds(self, seed: int) -> list[int]:

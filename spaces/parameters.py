@@ -13,19 +13,24 @@ from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, ClassVar
 
 from .errors import BadInput, did_you_mean
+from .handover import KEPT, Handover
 from .parameter import Parameter, distinct, settle
 from .values import Value, finite, flag, is_scalar, real, same, scalar, shown, text_of, whole
 
 
 @dataclass(frozen=True)
 class _Range(Parameter):
-    """From `low` to `high`, both included; `log` spreads proposals evenly over orders of magnitude."""
+    """From `low` to `high`, both included; `log` spreads proposals evenly over orders of magnitude.
+
+    `handover` says what becomes of a value on more data, as `Handover.read` takes it.
+    """
 
     low: float
     high: float
     _: KW_ONLY
     log: bool = False
     default: float | None = None
+    handover: Any = KEPT
 
     @property
     def ends(self) -> tuple[Value, Value]:
@@ -33,7 +38,7 @@ class _Range(Parameter):
         return (self.low, self.high)
 
     def _check(self) -> None:
-        settle(self, log=flag("log", self.log))
+        settle(self, log=flag("log", self.log), handover=Handover.read(self.handover))
         if self.low >= self.high:
             raise BadInput(
                 f"a range needs low < high, got low={self.low}, high={self.high}",
@@ -56,11 +61,13 @@ class _Range(Parameter):
             "high": self.high,
             **({"log": True} if self.log else {}),
             **_default_dict(self),
+            **({} if self.handover == KEPT else {"handover": self.handover.written()}),
         }
 
     def _own_text(self) -> str:
         log = " (log)" if self.log else ""
-        return f"{text_of(self.low)} .. {text_of(self.high)}{log}{_default_text(self)}"
+        handover = "" if self.handover == KEPT else f", {self.handover}"
+        return f"{text_of(self.low)} .. {text_of(self.high)}{log}{_default_text(self)}{handover}"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from .records import Phase
 class Promotion:
     """A trial to be, at a fraction and with a seed of its own."""
 
-    origin: int  #: number of the trial that had the configuration first
+    origin: int | None  #: number of the trial that had the configuration first; None: nobody had it
     baseline: bool
     params: Mapping[str, Any]  #: real names to values
     phase: Phase
