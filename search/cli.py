@@ -151,15 +151,32 @@ def best(study: Name, store: Store = DEFAULT_STORE, as_json: Json = False) -> No
 
 @app.command()
 def compare(
-    first: Annotated[str, typer.Argument(metavar="STUDY")],
-    second: Annotated[str, typer.Argument(metavar="STUDY")],
+    studies: Annotated[list[str], typer.Argument(metavar="STUDY STUDY...")],
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
-    """Show what differs between two studies: the problem, the winners, the cost."""
-    from .command_studies import compare_studies
+    """Show what differs between studies: the problem, the winners, the scores with intervals, the cost."""
+    from .command_report import compare_studies
 
-    compare_studies(store, first, second, as_json=as_json)
+    compare_studies(store, studies, as_json=as_json)
+
+
+@app.command()
+def report(
+    studies: Annotated[list[str], typer.Argument(metavar="STUDY...", help="one study, or several side by side")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="file to write [default: STUDY-UID.html]", metavar="FILE")
+    ] = None,
+    format: Annotated[  # noqa: A002 - the flag's name
+        str | None, typer.Option("--format", help="html or md [default: the file's ending; md goes to stdout]")
+    ] = None,
+    open_: Annotated[bool, typer.Option("--open", help="show it in the browser")] = False,
+    store: Store = DEFAULT_STORE,
+) -> None:
+    """Write one self-contained page on what came out of a study, or Markdown for a pull request."""
+    from .command_report import report_studies
+
+    report_studies(store, studies, output=output, kind=format, open_it=open_)
 
 
 @app.command()

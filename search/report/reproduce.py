@@ -1,0 +1,99 @@
+"""How to search a study once more: the command, the space where it is nobody's preset, and what it ran with."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...spaces.errors import BadInput
+from ...spaces.presets import PRESETS
+from ...spaces.space import Space
+from ..limits import Limits
+from ..options import RunOptions
+from ..strategy import LADDER, QUICK, Strategy
+from .facts import Facts
+
+SPACE_FILE = "space.yaml"
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What to type, and what to put into a file before."""
+
+    command: str | None  #: None for a study that was not searched by the command line
+    space: str | None  #: YAML for `space.yaml`; None where the command names a preset
+
+
+def recipe(facts: Facts) -> Recipe:
+    """Return how to search a study once more."""
+    study, kept = facts.study, facts.notes.get("options")
+    if not isinstance(kept, Mapping):
+        return Recipe(None, None)
+    preset, constants, text = space_of(facts.space)
+    words = ["hpsearch", "run", "--study", study.name, "--trials", str(study.trials)]
+    words += flags(kept)
+    words += ["--space", preset or SPACE_FILE] if preset != "default" else []
+    for name, value in constants.items():
+        words += ["--set", f"{name}={value}"]
+    words += strategy_flags(Strategy.of(study)) + limit_flags(Limits.of(study))
+    return Recipe(shlex.join(words), text)
+
+
+def flags(kept: Mapping[str, Any]) -> list[str]:
+    """Return the flags of the options that are not at their defaults."""
+    words: list[str] = []
+    for item in dataclasses.fields(RunOptions):
+        value = kept.get(item.name, item.default)
+        if value in (None, [], ()) or value == item.default:
+            continue
+        flag = item.metadata["flag"] or "--" + item.name.replace("_", "-")
+        if value is True:
+            words.append(flag)
+            continue
+        for one in value if isinstance(value, list | tuple) else [value]:
+            words += [flag, str(one)]
+    return words
+
+
+def strategy_flags(strategy: Strategy) -> list[str]:
+    """Return the flags of a strategy that is not the default one."""
+    given = [] if strategy.name == LADDER else ["--strategy", strategy.name]
+    given += [] if strategy.confirm == QUICK else ["--confirm", strategy.confirm]
+    for flag in ("finalists", "seeds"):
+        value = getattr(strategy, flag)
+        given += [] if value == getattr(Strategy(), flag) else [f"--{flag}", str(value)]
+    return given
+
+
+def limit_flags(limits: Limits) -> list[str]:
+    """Return the flags of what bounds the search."""
+    return flags(limits.to_dict())
+
+
+def space_of(written: Mapping[str, Any]) -> tuple[str | None, dict[str, Any], str | None]:
+    """Return the preset that a space is, with the constants to set in it; or else None and its YAML."""
+    try:
+        space = Space(written)
+    except BadInput:  # of another release, or written by another program
+        return None, {}, _yaml(written)
+    for name, preset in PRESETS.items():
+        constants = dict(_constants_on(preset, space))
+        if Space({**preset.parameters, **constants}) == space:
+            return name, constants, None
+    return None, {}, _yaml(written)
+
+
+def _constants_on(preset: Space, space: Space) -> Iterator[tuple[str, Any]]:
+    """Yield the constants of a space that a preset has not."""
+    for name in space.names:
+        parameter = space.parameters[name]
+        if name not in space.searched and preset.parameters.get(name) != parameter:
+            yield name, parameter.middle()
+
+
+def _yaml(written: Mapping[str, Any]) -> str:
+    import yaml
+
+    return yaml.safe_dump(dict(written), sort_keys=False, allow_unicode=True, default_flow_style=None, width=1000)
