@@ -17,6 +17,7 @@ import typer
 
 from ..spaces.errors import BadInput, HpsearchError
 from .complaint import complain, in_our_words, is_help
+from .completion import study_names
 from .errors import Interrupted
 from .interrupts import remember_interrupts, was_interrupted
 from .options import DEFAULT_STORE, STORE_ENV, STORE_HELP, RunOptions, as_signature, resolve
@@ -47,17 +48,35 @@ app = typer.Typer(
     cls=Commands,
     help="Hyperparameter search for Hugging Face fine-tuning that can be believed, resumed and retrained.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 database = typer.Typer(help="The store's schema.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(database, name="db")
 
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"hpsearch {version('hpsearch')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def hpsearch(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    """Hyperparameter search for Hugging Face fine-tuning that can be believed, resumed and retrained."""
+
+
 Store = Annotated[str, typer.Option("--store", help=STORE_HELP, envvar=STORE_ENV, metavar="URL")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 ELSEWHERE = "where it is here, if it is elsewhere than where the study was started"
-Name = Annotated[str, typer.Argument(metavar="STUDY", help="name of a study")]
+Name = Annotated[str, typer.Argument(metavar="STUDY", help="name of a study", autocompletion=study_names)]
+Names = Annotated[list[str], typer.Argument(metavar="STUDY...", help="names of studies", autocompletion=study_names)]
 
 
 def takes_run_options(command: Callable[[RunOptions, bool], None]) -> Callable[..., None]:
@@ -134,11 +153,16 @@ def show(study: Name, store: Store = DEFAULT_STORE, as_json: Json = False) -> No
 
 
 @app.command()
-def trials(study: Name, store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
+def trials(
+    study: Name,
+    watch: Annotated[bool, typer.Option("--watch", help="follow a running study first, until it is over")] = False,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
     """List a study's trials."""
     from .command_studies import list_trials
 
-    list_trials(store, study, as_json=as_json)
+    list_trials(store, study, as_json=as_json, watch=watch)
 
 
 @app.command()
@@ -151,7 +175,7 @@ def best(study: Name, store: Store = DEFAULT_STORE, as_json: Json = False) -> No
 
 @app.command()
 def compare(
-    studies: Annotated[list[str], typer.Argument(metavar="STUDY STUDY...")],
+    studies: Names,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
@@ -163,7 +187,7 @@ def compare(
 
 @app.command()
 def report(
-    studies: Annotated[list[str], typer.Argument(metavar="STUDY...", help="one study, or several side by side")],
+    studies: Names,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="file to write [default: STUDY-UID.html]", metavar="FILE")
     ] = None,
@@ -251,7 +275,12 @@ def replay(
 
 @app.command()
 def predict(
-    model: Annotated[str, typer.Argument(metavar="MODEL_DIR|STUDY", help="a model folder, or a study with one")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL_DIR|STUDY", help="a model folder, or a study with one", autocompletion=study_names
+        ),
+    ],
     file: Annotated[Path, typer.Option("--file", help="examples without labels", metavar="FILE")],
     output: Annotated[Path, typer.Option("--output", help="file to write", metavar="FILE")],
     store: Store = DEFAULT_STORE,

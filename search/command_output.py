@@ -22,6 +22,7 @@ from ..studies.export import INTERNAL
 from ..studies.plain import plain
 from ..studies.records import Failure, Model, Phase, Study, StudySummary, Trial, TrialState
 from .options import DEFAULT_STORE
+from .sparkline import curve_of, ends_of, sparkline
 from .strategy import Strategy
 from .talk import as_typed, printable
 from .tasks import Task
@@ -186,14 +187,15 @@ def _safe(url: str) -> str:
 
 def trials_table(study: Study, trials: Sequence[Trial], best: Trial | None) -> None:
     """Print a line a trial: a failed one's begins with how it failed, a running one's says how far it is, and where."""
-    table = new_table(
-        f"{study.name}: {study.objective} ({study.direction})", "trial", "state", "score", "time", "values"
-    )
+    title = f"{study.name}: {study.objective} ({study.direction})"
+    table = new_table(title, "trial", "state", "score", "curve", "time", "values")
+    ends = ends_of(trials)
     for trial in trials:
         mark = " *" if best is not None and trial.number == best.number else ""
         time = duration(trial.total_seconds)
-        add_row(table, f"{trial.number}{mark}", _state(trial), _score(trial), time, _values(trial))
-    show(table)
+        curve = sparkline(curve_of(trial), *ends)
+        add_row(table, f"{trial.number}{mark}", _state(trial), _score(trial), curve, time, _values(trial))
+    show(table, lines=len(trials))
 
 
 def _state(trial: Trial) -> str:
@@ -337,11 +339,18 @@ def add_row(table: Table, *cells: Any) -> None:
     table.add_row(*(Text(printable(str(cell))) for cell in cells))
 
 
-def show(what: Any, *, wrap: bool = True) -> None:
-    """Print to stdout, as wide as the terminal, or 120 characters in a pipe."""
+def show(what: Any, *, wrap: bool = True, lines: int = 0) -> None:
+    """Print to stdout, as wide as the terminal, or 120 characters in a pipe.
+
+    What has more `lines` than a terminal is high goes through the user's pager there.
+    """
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(width=120, highlight=False)
+    elif lines > console.height:
+        with console.pager():
+            console.print(what)
+        return
     console.print(what, soft_wrap=not wrap)
 
 

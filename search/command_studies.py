@@ -34,6 +34,7 @@ from .command_output import (
 from .limits import Limits
 from .paths import DEFAULT_OUTPUT, StudyPaths
 from .strategy import Strategy
+from .study_watch import follow
 from .talk import as_typed, tell
 from .verdict_words import ledger_line, summary_lines
 from .view import duration, short_values, shown_params, size
@@ -135,10 +136,12 @@ def _on_disk(study: Study, look: Callable[[StudyPaths], Found], absent: Found) -
         return absent
 
 
-def list_trials(store_url: str, name: str, *, as_json: bool) -> None:
-    """Print a study's trials."""
+def list_trials(store_url: str, name: str, *, as_json: bool, watch: bool = False) -> None:
+    """Print a study's trials; with `watch` once the study is over, and until then what its workers do, on stderr."""
     store = StudyStore.open(store_url)
     study = store.study(name)
+    if watch:
+        follow(store, study)
     trials = store.trials(study.study_id)
     if as_json:
         emit([trial_json(trial) for trial in trials])

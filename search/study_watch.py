@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -10,10 +11,14 @@ from ..studies.clock import Clock, utc_now, utc_text
 from ..studies.records import Phase, Study, Trial
 from ..studies.store import StudyStore
 from .signal_words import signal_words
-from .view import View
+from .view import View, view_for
 
 #: Seconds by which the clocks of two workers may differ: ends are looked for so far back.
 SKEW_S = 300.0
+#: Seconds between two looks of somebody who only watches.
+WATCH_S = 1.0
+#: Seconds without a running trial after which a study that has all it was asked for is over: rungs follow at once.
+QUIET_S = 15.0
 
 
 @dataclass(kw_only=True)
@@ -75,3 +80,23 @@ class StudyWatch:
         if found and found[-1].finished_at:
             self.newest = max(self.newest, datetime.fromisoformat(found[-1].finished_at))
         return found
+
+
+def follow(store: StudyStore, study: Study, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Show what the workers of a study do until it is over; a study that is short of trials is waited for."""
+    quiet = 0.0
+    with view_for(quiet=False) as view:
+        watch = StudyWatch(store=store, study=study, view=view)
+        while not is_over(store, study, quiet):
+            watch.look()
+            quiet = 0.0 if watch.running else quiet + WATCH_S
+            sleep(WATCH_S)
+        watch.look()
+
+
+def is_over(store: StudyStore, study: Study, quiet: float) -> bool:
+    """Return whether all that was asked for has ended, and nothing follows: there is a verdict, or it is `quiet`."""
+    summary = store.summary(study.study_id)
+    if summary.complete + summary.pruned < summary.study.trials or summary.later_done < summary.later:
+        return False
+    return not store.running(study.study_id) and (bool(summary.study.verdict) or quiet >= QUIET_S)

@@ -215,7 +215,7 @@ def headline(trial: Trial) -> str:
 def run_again(trial: Trial) -> str:
     """Return which configuration a promotion or a final runs again, and on how much of the data; else nothing."""
     if trial.origin is None:
-        return ""
+        return "beside the best, on all the data" if trial.phase is Phase.FINAL else ""
     which = "baseline" if trial.baseline else f"trial {trial.origin}"
     data = "all the data" if trial.fraction == 1.0 else f"{short(trial.fraction)} of the data"
     return f"{which} on {data}" + (f", seed {trial.seed}" if trial.phase is Phase.FINAL else "")

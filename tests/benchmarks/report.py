@@ -19,6 +19,7 @@ from pathlib import Path
 
 from sqlalchemy import insert, select
 
+from hpsearch.studies.engine import make_engine
 from hpsearch.studies.store import StudyStore
 from hpsearch.studies.tables import trials as table
 from hpsearch.tests.search.told_studies import concluded
@@ -33,11 +34,11 @@ COMMANDS = (
 )
 
 
-def fill(store: StudyStore, count: int) -> None:
+def fill(store: StudyStore, url: str, count: int) -> None:
     """Add a concluded study with about `count` trials."""
     study = concluded(store, "big", trials=count)
     chance = random.Random(0)
-    with store.engine.begin() as connection:
+    with make_engine(url).begin() as connection:
         like = select(table).where(table.c.study_id == study.study_id, table.c.number == 4)
         row = dict(connection.execute(like).mappings().one())
         del row["trial_id"]
@@ -66,7 +67,7 @@ def main() -> None:
         os.chdir(folder)
         url = options.store or "sqlite:///hpsearch.db"
         with StudyStore.open(url, create=True) as store:
-            fill(store, options.trials)
+            fill(store, url, options.trials)
         for words in COMMANDS:
             began = time.perf_counter()
             argv = [sys.executable, "-c", "from hpsearch.search.cli import entry; entry()", *words.split()]
