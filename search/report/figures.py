@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 #: Told apart by people with any colour vision (Okabe & Ito 2008), on white and on black.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 WINNER, BASELINE, OTHER = "#D55E00", "#777777", "rgba(128,128,128,0.45)"
-#: Can be read on white and on black.
-GREY = "#808080"
 #: Curves in one picture: more are a blur.
 MOST_CURVES = 40
 #: Trials in pictures with a point a trial: the page stays small.
 MOST_POINTS = 2000
+#: Lines in parallel coordinates.
+MOST_LINES = 200
 PHASES = {Phase.SEARCH: "search", Phase.PROMOTION: "on more data", Phase.FINAL: "finals"}
 
 
@@ -250,24 +250,31 @@ def slices(facts: Facts) -> Iterator[Picture]:
 
 def parallel(facts: Facts) -> Iterator[Picture]:
     """Where in the space the good trials are."""
-    study = optuna_study(facts, most=MOST_POINTS)
+    study = optuna_study(facts, most=MOST_LINES)
     if study is None or len(facts.parameters) < 2:
         return
     from optuna.visualization import plot_parallel_coordinate
 
     figure = plot_parallel_coordinate(study, params=facts.parameters, target_name=metric_of(facts))
     figure.update_layout(title=None)
-    # Optuna's lines fade to white, which is the page.
-    shades = {"colorscale": [[0, "#AAB4BF"], [1, COLOURS[0]]], "reversescale": not facts.maximize}
-    text = {"color": GREY}
-    figure.update_traces(line=shades, tickfont=text, rangefont=text, selector={"type": "parcoords"})
+    for line in figure.data[:-1]:  # Optuna's fade to white, which is the page; the last trace is the scale
+        share = float(line.y[0]) if facts.maximize else 1 - float(line.y[0])
+        line.line.update(color=blended(share), width=1 + 2 * share)
+    ends = [[0, blended(0.0)], [1, blended(1.0)]]
+    figure.data[-1].marker.update(colorscale=ends, reversescale=not facts.maximize)
     yield Picture(
         "parallel",
         "Parallel coordinates",
-        "One line a trial of the first rung. Drag along an axis to see the trials that go through a part of it alone.",
+        "One line a trial of the first rung, from its score through its values; the better, the bluer.",
         figure,
         is_wide=True,
     )
+
+
+def blended(share: float) -> str:
+    """Return a colour between grey, for the worst, and blue."""
+    low, high = (170, 180, 191), (0, 114, 178)
+    return f"rgb({', '.join(str(round(a + (b - a) * share)) for a, b in zip(low, high, strict=True))})"
 
 
 def time(facts: Facts) -> Iterator[Picture]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import functools
+import gzip
 import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -71,7 +73,7 @@ def page(
         figures=bool(known),
         style=Markup(read("page.css")),  # noqa: S704 - ours
         script=Markup(read("page.js")),  # noqa: S704 - ours
-        plotly=Markup(plotly_script()) if known else "",  # noqa: S704 - plotly's own
+        plotly=packed_plotly() if known else "",
         version=version("hpsearch"),
         written=f"{utc_now():%Y-%m-%d %H:%M} UTC",
     )
@@ -92,12 +94,12 @@ def read(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
 
 
-def plotly_script() -> str:
-    """Return plotly's program, which the page holds so that it works without a network."""
+@functools.cache
+def packed_plotly() -> str:
+    """Return plotly's program, which the page holds so that it works without a network: gzip, as base64."""
     from plotly.offline import get_plotlyjs
 
-    text: str = get_plotlyjs()
-    return text
+    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()
 
 
 def drawn_json(one: Picture) -> dict[str, Any]:
@@ -108,7 +110,7 @@ def drawn_json(one: Picture) -> dict[str, Any]:
     for name in [name for name in layout if name.startswith(("xaxis", "yaxis"))]:
         layout[name] = {"automargin": True, "exponentformat": "e", **layout[name]}
     for note in layout.get("annotations", []):
-        note["font"] = {**note.get("font", {}), "size": 13}
+        note["font"] = {"size": 12}  # in the page's colour
     written["layout"] = layout
     text = json.dumps(written, separators=(",", ":"), allow_nan=False)
     return {
@@ -142,7 +144,7 @@ def table_of(one: Table) -> Mapping[str, Any]:
 def attributes(cell: Cell) -> Markup:
     """Return what an element says of its cell besides the text."""
     if cell.share is not None:
-        return Markup(' class="share" style="--share: {}"').format(f"{0.6 * cell.share:.2f}")
+        return Markup(' class="share" style="background: rgba(86, 150, 210, {})"').format(f"{0.6 * cell.share:.2f}")
     if cell.sort is not None:
         return Markup(' class="number" data-sort="{}"').format(escape(f"{cell.sort:.12g}"))
     return Markup("")
