@@ -63,7 +63,7 @@ def test_everything_is_drawn_without_a_network(store, page, screenshot):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_it_can_be_read_by_everybody(store, page, screenshot, scheme, width):
-    """axe finds nothing against WCAG level AA, light or dark, on a phone or a desk; nothing is wider than the screen."""
+    """axe finds nothing against WCAG level AA, light or dark, on a phone or a desk; all fits the screen."""
     from axe_playwright_python.sync_playwright import Axe
 
     concluded(store)
