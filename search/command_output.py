@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..spaces.handover import bracket
+from ..spaces.transfer import bracket
 from ..studies.export import INTERNAL
 from ..studies.plain import plain
 from ..studies.records import Failure, Model, Phase, Study, StudySummary, Trial, TrialState

@@ -12,8 +12,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..spaces.handover import bracket, handed_over
 from ..spaces.space import Space
+from ..spaces.transfer import bracket, handed_over
 from ..studies.promotion import Promotion
 from ..studies.records import Failure, Phase, Trial, TrialState
 from .strategy import Strategy

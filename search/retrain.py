@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..spaces.errors import BadInput, HpsearchError
-from ..spaces.handover import handed_over
+from ..spaces.transfer import handed_over
 from ..studies.records import Model, Trial, TrialState
 from .configuration import Configuration
 from .failures import ends_search
@@ -113,7 +113,7 @@ def train_into(run: StudyRun, trial: Trial, part: Path) -> dict[str, Any]:
 
 
 def changed_on_all_data(run: StudyRun, trial: Trial) -> dict[str, Any]:
-    """Return the values that the space does not keep on more data than the trial saw; see `spaces.handover`.
+    """Return the values that the space does not keep on more data than the trial saw; see `spaces.transfer`.
 
     The baseline is kept as it is, and so is a population's schedule, which has values of its own.
     """

@@ -79,30 +79,7 @@ def history(facts: Facts) -> Iterator[Picture]:
     unit = facts.full_training
     figure = go.Figure()
     for place, stage in enumerate(facts.stages):
-        steps = [step for step in facts.history if step.trial.fraction == stage.fraction and step.best is not None]
-        colour = COLOURS[place % len(COLOURS)]
-        cost = [step.cost / (unit or 60) for step in steps]
-        kept = thinned(range(len(steps)))
-        figure.add_scatter(
-            x=[cost[one] for one in kept],
-            y=[steps[one].trial.score for one in kept],
-            text=[words(steps[one].trial) for one in kept],
-            mode="markers",
-            marker={"color": colour, "opacity": 0.6, "symbol": [symbol(steps[one].trial) for one in kept]},
-            name=f"trials on {stage.words}",
-            legendgroup=stage.words,
-            hovertemplate="%{text}<br>%{y:.4f}<extra></extra>",
-        )
-        figure.add_scatter(
-            x=[cost[one] for one in kept],
-            y=[steps[one].best for one in kept],
-            mode="lines",
-            line={"shape": "hv", "color": colour, "width": 3},
-            name="best so far",
-            legendgroup=stage.words,
-            showlegend=False,
-            hoverinfo="skip",
-        )
+        add_stage(figure, facts, stage, COLOURS[place % len(COLOURS)], unit or 60)
     figure.update_xaxes(title="cost so far, in full trainings of the baseline" if unit else "cost so far, in minutes")
     figure.update_yaxes(title=f"{metric_of(facts)}, selection split")
     yield Picture(
@@ -111,6 +88,33 @@ def history(facts: Facts) -> Iterator[Picture]:
         "Each trial where it ended, over the cost of all trials until then; the line is the best so far of those that "
         "saw as much of the data. Crosses were stopped early or predict the same for every row.",
         figure,
+    )
+
+
+def add_stage(figure: go.Figure, facts: Facts, stage: Stage, colour: str, unit: float) -> None:
+    """Draw the trials on one share of the data over their cost, in units of so many seconds, and the best so far."""
+    steps = [step for step in facts.history if step.trial.fraction == stage.fraction and step.best is not None]
+    steps = [steps[place] for place in thinned(range(len(steps)))]
+    cost = [step.cost / unit for step in steps]
+    figure.add_scatter(
+        x=cost,
+        y=[step.trial.score for step in steps],
+        text=[words(step.trial) for step in steps],
+        mode="markers",
+        marker={"color": colour, "opacity": 0.6, "symbol": [symbol(step.trial) for step in steps]},
+        name=f"trials on {stage.words}",
+        legendgroup=stage.words,
+        hovertemplate="%{text}<br>%{y:.4f}<extra></extra>",
+    )
+    figure.add_scatter(
+        x=cost,
+        y=[step.best for step in steps],
+        mode="lines",
+        line={"shape": "hv", "color": colour, "width": 3},
+        name="best so far",
+        legendgroup=stage.words,
+        showlegend=False,
+        hoverinfo="skip",
     )
 
 

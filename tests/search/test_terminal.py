@@ -76,20 +76,26 @@ def test_more_trials_than_a_terminal_has_lines_go_through_the_pager(store):
     study = told_study(store, trials=60)
     for _ in range(60):
         ended(store, study, 0.5)
+    said = in_terminal("trials", "told", columns=100, pager="sed s/^/paged:/")
+
+    assert said.count("paged:") > 60
+    assert "paged:" not in done("trials", "told").out
+
+
+def in_terminal(*words: str, columns: int, pager: str = "cat") -> str:
+    """Return what a command prints to a terminal of 24 lines."""
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "PAGER": "sed s/^/paged:/", "TERM": "xterm", "COLUMNS": "100", "LINES": "24"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", MAIN, "trials", "told"], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
-    )
+    size = {"COLUMNS": str(columns), "LINES": "24", "TERM": "dumb", "NO_COLOR": "1"}
+    environment = {**os.environ, **size, "PAGER": pager}
+    command = [sys.executable, "-c", MAIN, *words]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)
     said = b""
     while part := read(ours):
         said += part
     os.close(ours)
-
     assert process.wait() == 0
-    assert said.count(b"paged:") > 60
-    assert "paged:" not in done("trials", "told").out
+    return said.decode().replace("\r\n", "\n")
 
 
 def read(terminal: int) -> bytes:
@@ -129,23 +135,9 @@ def test_tables_fit_eighty_columns(store, monkeypatch):
         concluded(store, name, model=name * 30)
         for command in ("show", "trials", "best", "compare"):
             names = [name] * (2 if command == "compare" else 1)
-            said = narrow(command, *names)
+            said = in_terminal(command, *names, columns=80)
             assert max(map(len, said.splitlines())) <= 80, command
-    assert max(map(len, narrow("studies").splitlines())) <= 80
-
-
-def narrow(*words: str) -> str:
-    """Return what a command prints to a terminal of eighty columns."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "PAGER": "cat", "TERM": "dumb", "COLUMNS": "80", "LINES": "24", "NO_COLOR": "1"}
-    process = subprocess.Popen([sys.executable, "-c", MAIN, *words], stdin=theirs, stdout=theirs, env=environment)
-    os.close(theirs)
-    said = b""
-    while part := read(ours):
-        said += part
-    os.close(ours)
-    assert process.wait() == 0
-    return said.decode().replace("\r\n", "\n")
+    assert max(map(len, in_terminal("studies", columns=80).splitlines())) <= 80
 
 
 def test_a_curve_is_drawn_in_a_character_for_each_point():

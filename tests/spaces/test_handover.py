@@ -4,9 +4,10 @@ import pytest
 
 from hpsearch.spaces import Choice, Float, Int, Space
 from hpsearch.spaces.errors import BadInput
-from hpsearch.spaces.handover import Handover, bracket, handed_over
+from hpsearch.spaces.handover import Handover
 from hpsearch.spaces.parameters import parameter_from
 from hpsearch.spaces.presets import PRESETS
+from hpsearch.spaces.transfer import bracket, handed_over
 
 RATE = {"low": 1e-5, "high": 1e-3, "log": True}
 
