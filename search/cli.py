@@ -95,7 +95,7 @@ def takes_run_options(command: Callable[[RunOptions, bool], None]) -> Callable[.
     return with_flags
 
 
-@app.command()
+@app.command(epilog="Example: hpsearch run --task cola --data-dir glue_data --trials 20")
 @takes_run_options
 def run(options: RunOptions, as_json: bool) -> None:
     """Search on a subset, keep every trial in the store, retrain with the best."""
@@ -104,7 +104,7 @@ def run(options: RunOptions, as_json: bool) -> None:
     run_search(options, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog="Example: hpsearch worker cola-tiny --store postgresql+psycopg://team@db/hpsearch --jobs 2")
 def worker(
     study: Name,
     store: Store = DEFAULT_STORE,
@@ -127,7 +127,7 @@ def worker(
     join_study(store, study, jobs=jobs, timeout=timeout, quiet=quiet, verbose=verbose, places=places)
 
 
-@app.command()
+@app.command(epilog="Example: hpsearch check --train-file tweets.csv --text-columns text --label-column target")
 @takes_run_options
 def check(options: RunOptions, as_json: bool) -> None:
     """Check data, space, model and objective without training a trial."""
@@ -136,7 +136,7 @@ def check(options: RunOptions, as_json: bool) -> None:
     check_search(options, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog="Example: hpsearch studies --json")
 def studies(store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
     """List the studies of a store."""
     from .command_studies import list_studies
@@ -144,7 +144,7 @@ def studies(store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
     list_studies(store, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog="Example: hpsearch show demo-tiny")
 def show(study: Name, store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
     """Show what a study searches and where it stands."""
     from .command_studies import show_study
@@ -152,7 +152,7 @@ def show(study: Name, store: Store = DEFAULT_STORE, as_json: Json = False) -> No
     show_study(store, study, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog="Example: hpsearch trials demo-tiny --watch")
 def trials(
     study: Name,
     watch: Annotated[bool, typer.Option("--watch", help="follow a running study first, until it is over")] = False,
@@ -165,7 +165,7 @@ def trials(
     list_trials(store, study, as_json=as_json, watch=watch)
 
 
-@app.command()
+@app.command(epilog="Example: hpsearch best demo-tiny --json")
 def best(study: Name, store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
     """Show a study's best trial."""
     from .command_studies import show_best
@@ -173,7 +173,7 @@ def best(study: Name, store: Store = DEFAULT_STORE, as_json: Json = False) -> No
     show_best(store, study, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog="Example: hpsearch compare cola-tiny cola-small")
 def compare(
     studies: Names,
     store: Store = DEFAULT_STORE,
@@ -185,7 +185,7 @@ def compare(
     compare_studies(store, studies, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog="Example: hpsearch report demo-tiny -o demo.html --open")
 def report(
     studies: Names,
     output: Annotated[
@@ -203,7 +203,7 @@ def report(
     report_studies(store, studies, output=output, kind=format, open_it=open_)
 
 
-@app.command()
+@app.command(epilog="Example: hpsearch export demo-tiny -o trials.csv")
 def export(
     study: Name,
     output: Annotated[Path, typer.Option("--output", "-o", help="file to write", metavar="FILE")],
@@ -218,7 +218,7 @@ def export(
     export_study(store, study, output, format)
 
 
-@app.command("import")
+@app.command("import", epilog="Example: hpsearch import demo.json --study demo-again")
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON or Parquet, written by `hpsearch export`")],
     study: Annotated[
@@ -232,7 +232,7 @@ def import_(
     import_file(store, file, study)
 
 
-@app.command()
+@app.command(epilog="Example: hpsearch delete demo-tiny --yes")
 def delete(
     study: Name,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
@@ -244,7 +244,7 @@ def delete(
     delete_study(store, study, sure=yes)
 
 
-@app.command()
+@app.command(epilog="Example: hpsearch retrain demo-tiny --trial 7")
 def retrain(
     study: Name,
     trial: Annotated[int | None, typer.Option("--trial", help="trial number [default: the best]")] = None,
@@ -259,7 +259,7 @@ def retrain(
     retrain_trial(store, study, number=trial, folder=output_dir, quiet=quiet, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog="Example: hpsearch replay demo-tiny --trial 7")
 def replay(
     study: Name,
     trial: Annotated[int, typer.Option("--trial", help="trial number")],
@@ -273,7 +273,7 @@ def replay(
     return replay_trial(store, study, number=trial, quiet=quiet, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog="Example: hpsearch predict demo-tiny --file texts.csv --output predicted.csv")
 def predict(
     model: Annotated[
         str,
@@ -291,7 +291,7 @@ def predict(
     predict_file(store, model, file, output)
 
 
-@app.command()
+@app.command(epilog="Example: hpsearch tasks")
 def tasks(as_json: Json = False) -> None:
     """List the built-in tasks."""
     from .command_studies import list_tasks
@@ -299,7 +299,7 @@ def tasks(as_json: Json = False) -> None:
     list_tasks(as_json=as_json)
 
 
-@app.command()
+@app.command(epilog="Example: hpsearch spaces")
 def spaces(as_json: Json = False) -> None:
     """List the built-in spaces."""
     from .command_studies import list_spaces
@@ -307,7 +307,7 @@ def spaces(as_json: Json = False) -> None:
     list_spaces(as_json=as_json)
 
 
-@database.command()
+@database.command(epilog="Example: hpsearch db status --store sqlite:///hpsearch.db")
 def status(store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
     """Show which schema a store has."""
     from .command_studies import database_status
@@ -315,7 +315,7 @@ def status(store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
     database_status(store, as_json=as_json)
 
 
-@database.command()
+@database.command(epilog="Example: hpsearch db upgrade --store sqlite:///hpsearch.db")
 def upgrade(store: Store = DEFAULT_STORE) -> None:
     """Bring a store's schema up to date, or make a new store."""
     from .command_studies import database_upgrade
