@@ -1,0 +1,48 @@
+"""What is known of one study: what the notes, the pictures and the other files of the dashboard are made from."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from ...studies.records import Model, Study, Trial
+from ...studies.store import StudyStore
+from ...studies.url import safe_url
+from ..options import DEFAULT_STORE
+from ..talk import as_typed
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a study."""
+
+    study: Study
+    trials: Sequence[Trial]
+    best: Trial | None
+    models: Sequence[Model]
+    store_url: str
+
+    @classmethod
+    def of(cls, store: StudyStore, study: Study, trials: Sequence[Trial] | None = None) -> Self:
+        """Return what the store knows of a study, and of its `trials` where they were read already."""
+        found = store.trials(study.study_id) if trials is None else trials
+        return cls(study, found, store.best(study.study_id), store.models(study.study_id), store.url)
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """The problem that the study stands for."""
+        return self.study.spec.get("identity", {})
+
+    @property
+    def notes(self) -> Mapping[str, Any]:
+        """What was written down beside it; releases before the first wrote a word."""
+        found = self.study.spec.get("notes")
+        return found if isinstance(found, Mapping) else {}
+
+    def command(self, words: str) -> str:
+        """Return a command on this study, as it is typed."""
+        url = safe_url(self.store_url)
+        store = "" if url == DEFAULT_STORE else f" --store {shlex.quote(url)}"
+        return f"hpsearch {words}{store} {as_typed(self.study.name)}"

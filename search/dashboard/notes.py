@@ -1,0 +1,172 @@
+"""What the dashboard's notes say: of each study what it searches, how, and what came out; of the winner why it is it.
+
+Everything is said from our rows, whenever a note is looked at.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...spaces.errors import BadInput
+from ...spaces.space import Space
+from ...studies.records import Study, StudySummary, Trial, TrialState
+from ..command_output import baseline_of, counts_line, gain_words
+from ..strategy import Strategy
+from ..verdict_words import summary_lines
+from ..view import duration, run_again, short
+from .artifacts import CURVES, address
+from .facts import Facts
+from .markdown import block, code, codes, text
+
+#: Labels of a task that are listed.
+MOST_LABELS = 20
+#: What the rows of each part are for.
+SPLITS = {"train": "to train on", "selection": "to score trials on", "report": "for the verdict"}
+FILES = ("train_file", "validation_file", "data_dir")
+
+
+def study_attributes(summary: StudySummary) -> dict[str, Any]:
+    """Return what a list of studies tells of one."""
+    study = summary.study
+    done = f"{summary.complete + summary.pruned} of {study.trials}"
+    more = f", and {summary.later_done} of {summary.later} on more data" if summary.later else ""
+    return {"task": study.task, "model": study.model, "objective": study.objective, "trials": f"{done}{more}"}
+
+
+def study_note(facts: Facts, key: int) -> str:
+    """Return the note on a study; `key` is what the dashboard calls it."""
+    first, *more = answer(facts)
+    parts = [
+        f"**{text(first)}**",
+        "\n".join(f"- {text(line)}" for line in [*more, *standing(facts)]),
+        "\n".join(f"- {name}: {words}" for name, words in about(facts).items() if words),
+        picture(facts, key),
+        "Scores on different shares of the data cannot be compared: `fraction` says how much of it a trial saw, and"
+        " `runs` whose configuration it is. Learning curves are over percent of a trial's own budget.",
+        block(commands(facts)),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def answer(facts: Facts) -> list[str]:
+    """Return what came out, the answer first; before there is a verdict, how far the search is."""
+    study, trials, best = facts.study, facts.trials, facts.best
+    if best is not None and study.verdict:
+        return summary_lines(study, trials, otherwise=gain_words(study, baseline_of(trials, best), best))
+    if not trials:
+        return ["no trial has begun yet"]
+    running = sum(trial.state is TrialState.RUNNING for trial in trials)
+    first = f"{running} {'trial is' if running == 1 else 'trials are'} running" if running else _stopped(trials)
+    return [first, *([_leader(study, best)] if best is not None else [])]
+
+
+def _stopped(trials: Sequence[Trial]) -> str:
+    for state, words in ((TrialState.FAILED, "failed"), (TrialState.PRUNED, "was pruned: none was trained to its end")):
+        if all(trial.state is state for trial in trials):
+            return f"the only trial {words}" if len(trials) == 1 else f"every trial {words}"
+    return "no verdict yet, and no trial is running"
+
+
+def _leader(study: Study, best: Trial) -> str:
+    return f"best so far: {study.objective} {short4(best.score)}, trial {best.number}"
+
+
+def standing(facts: Facts) -> list[str]:
+    """Return what became of the trials."""
+    return [counts_line(facts.study, facts.trials)] if facts.trials else []
+
+
+def about(facts: Facts) -> dict[str, str]:
+    """Return what is searched, on which data, with which model, and how."""
+    study, identity = facts.study, facts.identity
+    task = facts.notes.get("task") or {}
+    rows = facts.notes.get("rows") or {}
+    options = facts.notes.get("options") or {}
+    files = [options[name] for name in FILES if options.get(name)]
+    return {
+        "Task": _task(study, task),
+        "Objective": f"{code(study.objective)}, {text(study.direction)}",
+        "Data": _data(identity, rows) + (f", from {codes(files)}" if files else ""),
+        "Model": code(study.model),
+        "Search": text(_search(study, identity)),
+        "Space": _space(identity),
+        "Forked from": code(study.forked_from) if study.forked_from else "",
+    }
+
+
+def _task(study: Study, task: Mapping[str, Any]) -> str:
+    if not task:
+        return code(study.task)
+    labels = task.get("labels")
+    shown = codes((labels or ())[:MOST_LABELS])
+    more = f" and {len(labels) - MOST_LABELS} more" if labels and len(labels) > MOST_LABELS else ""
+    kinds = f"labels {shown}{more}" if labels else "a number to predict"
+    return f"{code(study.task)}: text in {codes(task['text_columns'])}, label in {code(task['label_column'])}, {kinds}"
+
+
+def _data(identity: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
+    parts = [f"{rows[name]} rows {words}" for name, words in SPLITS.items() if isinstance(rows.get(name), int)]
+    fraction, whole = identity.get("fraction"), rows.get("train")
+    if fraction is not None:
+        seen = f" ({round(fraction * whole)})" if isinstance(whole, int) else ""
+        parts.append(f"trials begin with {short(fraction)} of the training rows{seen}")
+    return text(", ".join(parts))
+
+
+def _search(study: Study, identity: Mapping[str, Any]) -> str:
+    strategy = Strategy.of(study)
+    how = {"proposed by": "sampler", "pruned by": "pruner", "precision": "precision", "seed": "seed"}
+    told = [f"{words} {identity[name]}" for words, name in how.items() if name in identity]
+    return ", ".join([f"{study.trials} trials", *told, f"strategy {strategy.name}, finals: {strategy.confirm}"])
+
+
+def _space(identity: Mapping[str, Any]) -> str:
+    try:
+        space = Space(identity["space"])
+    except (BadInput, KeyError):
+        return ""
+    return "".join(f"\n  - {code(name)}: {code(parameter)}" for name, parameter in space.parameters.items())
+
+
+def picture(facts: Facts, key: int) -> str:
+    """Return the learning curves, once there are any; the address changes when there is more to see."""
+    if not CURVES.is_there(facts):
+        return ""
+    points = sum(len(trial.curve) for trial in facts.trials)
+    return f"![Learning curves]({address(CURVES, facts.study, key)}?points={points})"
+
+
+def commands(facts: Facts) -> list[str]:
+    """Return what to type next."""
+    folder = facts.models[-1].folder if facts.models else ""
+    return [facts.command("show"), facts.command("report"), *([_predict(folder)] if folder else [])]
+
+
+def winner_note(facts: Facts) -> str:
+    """Return the note on the best trial, where there is one."""
+    best = facts.best
+    if best is None:
+        return ""
+    data = "all the training rows" if best.fraction == 1.0 else f"{short(best.fraction)} of the training rows"
+    whose = "" if best.origin is None else f", with the configuration of {run_again(best)}"
+    title = "The winner" if facts.study.verdict else "Best so far"
+    models = [model for model in facts.models if model.trial_number == best.number and model.folder]
+    parts = [
+        f"**{title}**: {code(facts.study.objective)} {short4(best.score)} on the selection split, the best of the trials"
+        f" that saw the most data; trained on {text(data)} in {duration(best.total_seconds)}{text(whose)}.",
+        text(answer(facts)[0]) if facts.study.verdict else "",
+        f"Its model is in {code(models[-1].folder)}." if models else "",
+        block([_predict(models[-1].folder) if models else facts.command("retrain")]),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _predict(folder: str) -> str:
+    return f"hpsearch predict {shlex.quote(folder)} --file FILE --output FILE"
+
+
+def short4(score: float | None) -> str:
+    """Return a score as text."""
+    return "-" if score is None else f"{score:.4f}"
