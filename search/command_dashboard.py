@@ -34,7 +34,7 @@ def serve_dashboard(store_url: str, *, host: str, port: int | None, open_it: boo
             tell(f"warning: {OTHERS_CAN_LOOK.format(where=host)}")
         try:
             with closing(shown_storage(store)) as storage:
-                server.set_app(application(storage, store, private=private))
+                server.set_app(application(storage, private=private))
                 sys.stdout.write(f"{server.url}\n")
                 sys.stdout.flush()
                 tell("Ctrl-C ends it; a search is neither slowed nor changed")
@@ -52,11 +52,11 @@ def shown_storage(store: StudyStore) -> Any:
     return DashboardStorage(store)
 
 
-def application(storage: Any, store: StudyStore, *, private: bool) -> Any:
+def application(storage: Any, *, private: bool) -> Any:
     """Return the WSGI application: optuna-dashboard behind the gate."""
     from optuna_dashboard import wsgi
 
     from .dashboard.artifacts import MadeArtifacts
     from .dashboard.gate import Gate
 
-    return Gate(wsgi(storage, artifact_store=MadeArtifacts(store)), private=private)
+    return Gate(wsgi(storage, artifact_store=MadeArtifacts(storage.facts_of)), private=private)

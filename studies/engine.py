@@ -36,7 +36,7 @@ TIMES: dict[str, dict[str, Any]] = {"psycopg": LIBPQ, "psycopg2": LIBPQ, "pymysq
 ROOM = 2**16  # bytes that SQLite needs to open a file: its log and the index of it
 READ_ONLY = "hpsearch_read_only"
 #: What makes a database refuse every write of a connection. SQLite's file is opened as usual all the same: beside a
-#: reader that opened it read-only the last writer leaves its log behind, and a copy of the file alone would lack trials.
+#: reader that opened it read-only, the last writer leaves its log behind, and a copy of the file would lack trials.
 REFUSE_WRITES = {
     "sqlite": "PRAGMA query_only = ON",
     "postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",

@@ -44,9 +44,9 @@ class Questions:
         """Return the trials of a study in the order of their numbers."""
         return [Trial.from_row(row) for row in self._read(sql.trials_of(study_id))]
 
-    def trials_from(self, study_id: int, number: int) -> list[Trial]:
-        """Return the trials of a study with this number or a later one, in the order of their numbers."""
-        return [Trial.from_row(row) for row in self._read(sql.trials_from(study_id, number))]
+    def trials_from(self, study_id: int, number: int, count: int) -> list[Trial]:
+        """Return the first `count` trials of a study with this number or a later one, in the order of their numbers."""
+        return [Trial.from_row(row) for row in self._read(sql.trials_from(study_id, number, count))]
 
     def trial(self, study_id: int, number: int) -> Trial:
         """Return one trial. Raises `TrialNotFound`."""

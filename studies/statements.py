@@ -281,9 +281,9 @@ def trials_of(study_id: int) -> Select[Any]:
     return select(trials).where(trials.c.study_id == study_id).order_by(trials.c.number)
 
 
-def trials_from(study_id: int, number: int) -> Select[Any]:
-    """List the trials of a study with this number or a later one, in the order of their numbers."""
-    return trials_of(study_id).where(trials.c.number >= number)
+def trials_from(study_id: int, number: int, count: int) -> Select[Any]:
+    """List the first `count` trials of a study with this number or a later one, in the order of their numbers."""
+    return trials_of(study_id).where(trials.c.number >= number).limit(count)
 
 
 def running_trials(study_id: int) -> Select[Any]:

@@ -12,7 +12,6 @@ from typing import Any, BinaryIO, NoReturn
 from optuna.artifacts.exceptions import ArtifactNotFound
 
 from ...studies.records import Study
-from ...studies.store import StudyStore
 from ..paths import StudyPaths
 from .facts import Facts
 from .pictures import confusion_matrix, has_curves, learning_curves
@@ -81,18 +80,17 @@ def _about(key: str, artifact: Artifact) -> dict[str, str | None]:
 class MadeArtifacts:
     """Optuna's `ArtifactStore` that makes each file when it is read."""
 
-    def __init__(self, store: StudyStore) -> None:
-        self._store = store
+    def __init__(self, facts_of: Callable[[str], Facts | None]) -> None:
+        self._facts_of = facts_of  #: what is known of the study with a uid
 
     def open_reader(self, artifact_id: str) -> BinaryIO:
         """Return the file of that id. Raises `ArtifactNotFound`."""
         uid, _, number = artifact_id.partition("-")
         kind = ARTIFACTS.get(int(number)) if number.isdecimal() else None
-        for one in self._store.studies():
-            facts = Facts.of(self._store, one.study) if kind and one.study.uid == uid else None
-            if kind and facts and kind.is_there(facts):
-                return io.BytesIO(kind.make(facts).encode())
-        raise ArtifactNotFound(artifact_id)
+        facts = self._facts_of(uid)
+        if kind is None or facts is None or not kind.is_there(facts):
+            raise ArtifactNotFound(artifact_id)
+        return io.BytesIO(kind.make(facts).encode())
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> NoReturn:
         """Refuse."""

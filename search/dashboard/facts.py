@@ -25,10 +25,9 @@ class Facts:
     store_url: str
 
     @classmethod
-    def of(cls, store: StudyStore, study: Study, trials: Sequence[Trial] | None = None) -> Self:
-        """Return what the store knows of a study, and of its `trials` where they were read already."""
-        found = store.trials(study.study_id) if trials is None else trials
-        return cls(study, found, store.best(study.study_id), store.models(study.study_id), store.url)
+    def of(cls, store: StudyStore, study: Study, trials: Sequence[Trial]) -> Self:
+        """Return what the store knows of a study whose `trials` were read already."""
+        return cls(study, trials, store.best(study.study_id), store.models(study.study_id), store.url)
 
     @property
     def identity(self) -> Mapping[str, Any]:

@@ -15,13 +15,19 @@ from ...studies.records import Study, StudySummary, Trial, TrialState
 from ..command_output import baseline_of, counts_line, gain_words
 from ..strategy import Strategy
 from ..verdict_words import summary_lines
-from ..view import duration, run_again, short
+from ..view import duration, short
 from .artifacts import CURVES, address
 from .facts import Facts
 from .markdown import block, code, codes, text
+from .trials import common_arguments
 
 #: Labels of a task that are listed.
 MOST_LABELS = 20
+#: What a person has to know of the dashboard's other pages.
+READING = (
+    "Scores on different shares of the data cannot be compared: the attribute `fraction` says how much of it a trial"
+    " saw, `runs` whose configuration it ran. A step of a learning curve is a percent of the trial's own budget."
+)
 #: What the rows of each part are for.
 SPLITS = {"train": "to train on", "selection": "to score trials on", "report": "for the verdict"}
 FILES = ("train_file", "validation_file", "data_dir")
@@ -32,7 +38,9 @@ def study_attributes(summary: StudySummary) -> dict[str, Any]:
     study = summary.study
     done = f"{summary.complete + summary.pruned} of {study.trials}"
     more = f", and {summary.later_done} of {summary.later} on more data" if summary.later else ""
-    return {"task": study.task, "model": study.model, "objective": study.objective, "trials": f"{done}{more}"}
+    verdict = (summary_lines(study, [], otherwise="") or [""])[0]
+    about = {"verdict": verdict, "trials": f"{done}{more}", "task": study.task, "model": study.model}
+    return {name: words for name, words in {**about, "objective": study.objective}.items() if words}
 
 
 def study_note(facts: Facts, key: int) -> str:
@@ -41,11 +49,12 @@ def study_note(facts: Facts, key: int) -> str:
     parts = [
         f"**{text(first)}**",
         "\n".join(f"- {text(line)}" for line in [*more, *standing(facts)]),
+        READING,
+        "### What is searched",
         "\n".join(f"- {name}: {words}" for name, words in about(facts).items() if words),
         picture(facts, key),
-        "Scores on different shares of the data cannot be compared: `fraction` says how much of it a trial saw, and"
-        " `runs` whose configuration it is. Learning curves are over percent of a trial's own budget.",
         block(commands(facts)),
+        common(facts),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -138,6 +147,12 @@ def picture(facts: Facts, key: int) -> str:
     return f"![Learning curves]({address(CURVES, facts.study, key)}?points={points})"
 
 
+def common(facts: Facts) -> str:
+    """Return the arguments that all trials share: what a trial's attributes leave out of its configuration."""
+    shared = [f"{name}={value}" for name, value in common_arguments(facts.study).items()]
+    return f"Every trial has, unless it says otherwise: {codes(shared)}" if shared else ""
+
+
 def commands(facts: Facts) -> list[str]:
     """Return what to type next."""
     folder = facts.models[-1].folder if facts.models else ""
@@ -150,12 +165,12 @@ def winner_note(facts: Facts) -> str:
     if best is None:
         return ""
     data = "all the training rows" if best.fraction == 1.0 else f"{short(best.fraction)} of the training rows"
-    whose = "" if best.origin is None else f", with the configuration of {run_again(best)}"
+    whose = "" if best.origin is None else f", with the configuration of trial {best.origin}"
     title = "The winner" if facts.study.verdict else "Best so far"
     models = [model for model in facts.models if model.trial_number == best.number and model.folder]
     parts = [
-        f"**{title}**: {code(facts.study.objective)} {short4(best.score)} on the selection split, the best of the trials"
-        f" that saw the most data; trained on {text(data)} in {duration(best.total_seconds)}{text(whose)}.",
+        f"**{title}**: {code(facts.study.objective)} {short4(best.score)} on the selection split, the best of the"
+        f" trials that saw the most data; trained on {text(data)} in {duration(best.total_seconds)}{whose}.",
         text(answer(facts)[0]) if facts.study.verdict else "",
         f"Its model is in {code(models[-1].folder)}." if models else "",
         block([_predict(models[-1].folder) if models else facts.command("retrain")]),

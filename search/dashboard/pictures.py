@@ -17,7 +17,9 @@ MOST_CURVES = 60
 MOST_CLASSES, MOST_NUMBERS = 60, 20
 CELL, LONGEST_LABEL = 46, 24
 #: Colours that the colour-blind tell apart (Okabe and Ito 2008).
-BEST, BASELINE, PRUNED, FAILED, OTHER = "#0072b2", "#e69f00", "#cc79a7", "#d55e00", "#999999"
+BEST, BASELINE, PRUNED, FAILED, OTHER = "best", "baseline", "pruned", "failed", "other trials"
+COLOURS = {BEST: "#0072b2", BASELINE: "#e69f00", PRUNED: "#cc79a7", FAILED: "#d55e00", OTHER: "#888888"}
+PALE = 0.35  #: opacity of trials on less data than others saw
 
 
 def has_curves(facts: Facts) -> bool:
@@ -28,14 +30,16 @@ def has_curves(facts: Facts) -> bool:
 def learning_curves(facts: Facts) -> str:
     """Return the scores of the trials over the share of their own budget."""
     drawn = [trial for trial in facts.trials if _points(trial)]
-    named = [trial for trial in drawn if trial.baseline or _is_best(trial, facts)]
-    others = [trial for trial in drawn if trial not in named]
-    shown = [*others[-MOST_CURVES:], *named]
+    named = [trial for trial in drawn if _is_named(trial, facts)][-MOST_CURVES:]
+    others = [trial for trial in drawn if not _is_named(trial, facts)]
+    shown = sorted([*others[-MOST_CURVES:], *named], key=lambda trial: _is_best(trial, facts))  # the best one on top
     axes = Axes.around([score for trial in shown for _, score in _points(trial)])
     left_out = len(drawn) - len(shown)
     title = f"{shortened(facts.study.objective, 50)} over the share of each trial's own budget"
-    curves = [_curve(trial, facts, axes) for trial in shown]
-    return svg(WIDTH, HEIGHT, [text(LEFT, 22, title, size=15), *_legend(facts, left_out), *axes.drawn(), *curves])
+    most = max(trial.fraction or 0.0 for trial in shown)
+    curves = [_curve(trial, facts, axes, most) for trial in shown]
+    legend = _legend(facts, shown, left_out)
+    return svg(WIDTH, HEIGHT, [text(LEFT, 22, title, size=15), *legend, *axes.drawn(), *curves])
 
 
 @dataclass(frozen=True)
@@ -72,15 +76,18 @@ class Axes:
             yield text(x, HEIGHT - BOTTOM + 18, f"{percent}%", anchor="middle")
 
 
-def _legend(facts: Facts, left_out: int) -> Iterator[str]:
-    best = "winner" if facts.study.verdict else "best so far"
-    named = ((best, BEST), ("baseline", BASELINE), ("pruned", PRUNED), ("failed", FAILED), ("other trials", OTHER))
-    for place, (words, colour) in enumerate(named):
+def _legend(facts: Facts, shown: Sequence[Trial], left_out: int) -> Iterator[str]:
+    found = {_kind(trial, facts) for trial in shown}
+    best = {BEST: "winner" if facts.study.verdict else "best so far"}
+    for place, kind in enumerate(one for one in COLOURS if one in found):
         x = LEFT + place * 110
-        yield line(x, 42, x + 18, 42, colour=colour, width=3)
-        yield text(x + 24, 46, words)
-    if left_out:
-        yield text(WIDTH - RIGHT, HEIGHT - 8, f"{left_out} earlier trials are not drawn", anchor="end")
+        yield line(x, 42, x + 18, 42, colour=COLOURS[kind], width=3)
+        yield text(x + 24, 46, best.get(kind, kind))
+    remarks = [
+        "pale: on less of the data" if len({trial.fraction for trial in shown}) > 1 else "",
+        f"{left_out} earlier trials are not drawn" if left_out else "",
+    ]
+    yield text(WIDTH - RIGHT, HEIGHT - 8, "; ".join(one for one in remarks if one), anchor="end")
 
 
 def _points(trial: Trial) -> list[tuple[float, float]]:
@@ -91,19 +98,27 @@ def _is_best(trial: Trial, facts: Facts) -> bool:
     return facts.best is not None and trial.number == facts.best.number
 
 
-def _curve(trial: Trial, facts: Facts, axes: Axes) -> str:
-    points = [(axes.x(share), axes.y(score)) for share, score in _points(trial)]
-    stopped = trial.state in (TrialState.PRUNED, TrialState.FAILED)
-    colour = _colour(trial, facts)
-    width = 3 if colour in (BEST, BASELINE) else 1.2
-    return path(points, colour=colour, width=width, dashed=stopped, title=f"trial {trial.number}")
+def _is_named(trial: Trial, facts: Facts) -> bool:
+    return trial.baseline or _is_best(trial, facts)
 
 
-def _colour(trial: Trial, facts: Facts) -> str:
+def _curve(trial: Trial, facts: Facts, axes: Axes, most: float) -> str:
+    kind = _kind(trial, facts)
+    return path(
+        [(axes.x(share), axes.y(score)) for share, score in _points(trial)],
+        colour=COLOURS[kind],
+        width=3 if kind in (BEST, BASELINE) else 1.2,
+        dashed=kind in (PRUNED, FAILED),
+        opacity=1 if (trial.fraction or 0.0) == most else PALE,
+        title=f"trial {trial.number}",
+    )
+
+
+def _kind(trial: Trial, facts: Facts) -> str:
     if _is_best(trial, facts):
         return BEST
     ends = {TrialState.PRUNED: PRUNED, TrialState.FAILED: FAILED}
-    return BASELINE if trial.baseline else ends.get(trial.state, OTHER)
+    return ends.get(trial.state, BASELINE if trial.baseline else OTHER)
 
 
 def confusion_matrix(labels: Sequence[object], matrix: Sequence[Sequence[int]]) -> str:
@@ -129,7 +144,7 @@ def _row(counts: Sequence[int], left: float, y: float, *, numbers: bool) -> Iter
     for column, count in enumerate(counts):
         x, share = left + column * CELL, count / total
         yield (
-            f'<rect x="{x}" y="{y}" width="{CELL - 2}" height="{CELL - 2}" fill="{BEST}" '
+            f'<rect x="{x}" y="{y}" width="{CELL - 2}" height="{CELL - 2}" fill="{COLOURS[BEST]}" '
             f'fill-opacity="{0.06 + 0.94 * share:.2f}"/>'
         )
         if numbers:

@@ -28,14 +28,16 @@ def line(x1: float, y1: float, x2: float, y2: float, *, colour: str = "#dddddd",
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" stroke-width="{width:g}"/>'
 
 
-def path(points: Iterable[tuple[float, float]], *, colour: str, width: float, dashed: bool, title: str) -> str:
+def path(
+    points: Iterable[tuple[float, float]], *, colour: str, width: float, dashed: bool, opacity: float, title: str
+) -> str:
     """Return a line through points, with a dot at each."""
     places = [(f"{x:.1f}", f"{y:.1f}") for x, y in points]
     dots = "".join(f'<circle cx="{x}" cy="{y}" r="2.5" fill="{colour}"/>' for x, y in places)
     dashes = ' stroke-dasharray="5 4"' if dashed else ""
     through = " ".join(f"{x},{y}" for x, y in places)
     drawn = f'<polyline points="{through}" fill="none" stroke="{colour}" stroke-width="{width:g}"{dashes}/>'
-    return f"<g><title>{escape(printable(title))}</title>{drawn}{dots}</g>"
+    return f'<g opacity="{opacity:g}"><title>{escape(printable(title))}</title>{drawn}{dots}</g>'
 
 
 def shortened(words: object, longest: int) -> str:

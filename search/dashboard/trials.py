@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from optuna.trial import FrozenTrial, TrialState
@@ -21,7 +20,7 @@ from ..view import run_again
 
 #: Added to our keys of what Optuna has none of: no two studies, and no two trials, have one.
 OWN_KEYS = 10**9
-NO_VALUE = object()
+AT_A_TIME = 1000
 
 
 class Shown(NamedTuple):
@@ -42,14 +41,24 @@ class ShownTrials:
 
     def read(self, store: StudyStore) -> list[Shown]:
         """Return all trials in the order of their numbers. Raises as the store does."""
-        after = self._finished[-1].trial.number + 1 if self._finished else 0
-        found = [self._shown(trial) for trial in store.trials_from(self._study.study_id, after)]
+        found = list(self._after(store, self._finished[-1].trial.number if self._finished else -1))
         finished = list(itertools.takewhile(lambda one: one.trial.state.is_finished, found))
         self._finished += finished
         return [*self._finished, *found[len(finished) :]]
 
+    def _after(self, store: StudyStore, number: int) -> Iterator[Shown]:
+        """Yield the trials after one: a thousand rows with all their columns at a time, or they take a gigabyte."""
+        rows: list[Trial] = []
+        while not rows or len(rows) == AT_A_TIME:
+            rows = store.trials_from(self._study.study_id, number + 1, AT_A_TIME)
+            if not rows:
+                return
+            yield from map(self._shown, rows)
+            number = rows[-1].number
+
     def _shown(self, trial: Trial) -> Shown:
-        light = dataclasses.replace(trial, config={}, metrics={}, environment=None, predictions=None)
+        curve = [{"budget": point["budget"], "score": point["score"]} for point in trial.curve]
+        light = dataclasses.replace(trial, config={}, metrics={}, environment=None, predictions=None, curve=curve)
         return Shown(light, self._twin(trial))
 
     def _twin(self, trial: Trial) -> FrozenTrial:
@@ -64,7 +73,7 @@ class ShownTrials:
             datetime_complete=optuna_moment(trial.finished_at) if trial.finished_at else None,
             params=params,
             distributions={name: self._known[name] for name in params},
-            user_attrs=attributes(self._study, trial),
+            user_attrs=attributes(self._study, trial, params),
             system_attrs={},
             intermediate_values=reports(trial.curve),
         )
@@ -83,8 +92,8 @@ def _space_of(study: Study) -> Space | None:
         return None  # written by a release whose spaces this one cannot read
 
 
-def attributes(study: Study, trial: Trial) -> dict[str, Any]:
-    """Return what is told of a trial besides its searched values and its score."""
+def attributes(study: Study, trial: Trial, shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is told of a trial besides its score and the values that are `shown` as its parameters."""
     about = {
         "runs": run_again(trial) or ("baseline" if trial.baseline else None),
         "fraction": trial.fraction,
@@ -96,24 +105,22 @@ def attributes(study: Study, trial: Trial) -> dict[str, Any]:
         "device": trial.device,
         "done": f"{trial.progress:.0%}" if trial.progress is not None and not trial.state.is_finished else None,
         "attempt": trial.attempt if trial.attempt > 1 else None,
-        "configuration": configuration(study, trial),
     }
-    return {name: value for name, value in about.items() if value not in (None, "")}
+    told = {name: value for name, value in about.items() if value not in (None, "")}
+    return told | configuration(study, trial, shown)
 
 
-def configuration(study: Study, trial: Trial) -> str:
-    """Return the values that a trial ran with, as JSON: all but the arguments that every trial of the study has.
+def configuration(study: Study, trial: Trial, shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that a trial ran with, without those that are `shown` already and those of all its trials.
 
-    Those are `common_arguments`, told once.
+    The latter are `common_arguments`, told once. The three together are the whole resolved configuration.
     """
-    common = common_arguments(study)
     config = trial.config or {"args": trial.params or {}}
-    args = _part(config, "args")
-    own = {name: value for name, value in args.items() if common.get(name, NO_VALUE) != value}
     parts = {f"{part}.{name}": value for part in ("model", "data") for name, value in _part(config, part).items()}
     schedule = {"schedule": config["schedule"]} if config.get("schedule") else {}
-    values = {**own, **parts, **schedule}
-    return json.dumps(values, ensure_ascii=False) if values else ""
+    told = {**common_arguments(study), **shown}
+    values = {**_part(config, "args"), **parts, **schedule}
+    return {name: value for name, value in values.items() if name not in told or told[name] != value}
 
 
 def common_arguments(study: Study) -> Mapping[str, Any]:
