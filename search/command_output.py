@@ -219,7 +219,7 @@ def _values(trial: Trial) -> str:
 
 
 def short_message(message: str) -> str:
-    """Return the message of a failure in one line, shortened."""
+    """Return a text in one line, shortened: the message of a failure, or any other that may be long."""
     line = " ".join(message.split())
     return line if len(line) <= LONGEST_MESSAGE else f"{line[: LONGEST_MESSAGE - 3]}..."
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from ..talk import printable
 
 #: Characters of one value from the data that a note shows: a name of 10 kB would be all of it.
-LONGEST = 200
+LONGEST = 120
 #: What Markdown gives a meaning to inside a line.
 SPECIAL = re.compile(r"[\\`*_{}\[\]<>#|~!$&]")
 RIGHT_TO_LEFT = ("R", "AL")

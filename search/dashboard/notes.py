@@ -12,7 +12,7 @@ from typing import Any
 from ...spaces.errors import BadInput
 from ...spaces.space import Space
 from ...studies.records import Study, StudySummary, Trial, TrialState
-from ..command_output import baseline_of, counts_line, gain_words
+from ..command_output import baseline_of, counts_line, gain_words, short_message
 from ..strategy import Strategy
 from ..verdict_words import summary_lines
 from ..view import duration, short
@@ -40,7 +40,7 @@ def study_attributes(summary: StudySummary) -> dict[str, Any]:
     more = f", and {summary.later_done} of {summary.later} on more data" if summary.later else ""
     verdict = (summary_lines(study, [], otherwise="") or [""])[0]
     about = {"verdict": verdict, "trials": f"{done}{more}", "task": study.task, "model": study.model}
-    return {name: words for name, words in {**about, "objective": study.objective}.items() if words}
+    return {name: short_message(words) for name, words in {**about, "objective": study.objective}.items() if words}
 
 
 def study_note(facts: Facts, key: int) -> str:
@@ -118,7 +118,9 @@ def _task(study: Study, task: Mapping[str, Any]) -> str:
 def _data(identity: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
     parts = [f"{rows[name]} rows {words}" for name, words in SPLITS.items() if isinstance(rows.get(name), int)]
     fraction, whole = identity.get("fraction"), rows.get("train")
-    if fraction is not None:
+    if fraction == 1.0:
+        parts.append("trials train on all of the training rows")
+    elif fraction is not None:
         seen = f" ({round(fraction * whole)})" if isinstance(whole, int) else ""
         parts.append(f"trials begin with {short(fraction)} of the training rows{seen}")
     return text(", ".join(parts))
@@ -127,7 +129,7 @@ def _data(identity: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
 def _search(study: Study, identity: Mapping[str, Any]) -> str:
     strategy = Strategy.of(study)
     how = {"proposed by": "sampler", "pruned by": "pruner", "precision": "precision", "seed": "seed"}
-    told = [f"{words} {identity[name]}" for words, name in how.items() if name in identity]
+    told = [f"{words} {identity[name]}" for words, name in how.items() if identity.get(name) not in (None, "none")]
     return ", ".join([f"{study.trials} trials", *told, f"strategy {strategy.name}, finals: {strategy.confirm}"])
 
 

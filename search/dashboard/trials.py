@@ -120,7 +120,8 @@ def configuration(study: Study, trial: Trial, shown: Mapping[str, Any]) -> dict[
     schedule = {"schedule": config["schedule"]} if config.get("schedule") else {}
     told = {**common_arguments(study), **shown}
     values = {**_part(config, "args"), **parts, **schedule}
-    return {name: value for name, value in values.items() if name not in told or told[name] != value}
+    own = {name: value for name, value in values.items() if name not in told or told[name] != value}
+    return {name: short_message(value) if isinstance(value, str) else value for name, value in own.items()}
 
 
 def common_arguments(study: Study) -> Mapping[str, Any]:

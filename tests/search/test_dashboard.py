@@ -131,7 +131,7 @@ def test_a_trial_says_how_it_ran(dashboard: Served) -> None:
 
 
 def test_the_notes_say_what_came_out(dashboard: Served) -> None:
-    """The study's: verdict, data, model, the way, what to type; the winner's: why it is that, and where its model is."""
+    """The study's: verdict, data, model, the way, what to type; the winner's: why it is it, and where its model is."""
     shown = dashboard.study("concluded")
     best = shown["best_trials"][0]
 
@@ -308,6 +308,7 @@ def test_what_comes_from_data_stays_text_in_notes(dashboard: Served) -> None:
     assert f"\u2068{HEBREW}\u2069" in body
     assert "(10000 characters)" in body
     assert len(body) < 6000
+    assert [] == [one for one in dashboard.study(HOSTILE)["user_attrs"] if len(one["value"]) > 200]
     assert "``` a``b ```" == code("a``b")
     assert "\ufffd" in code("\x1b[31m")
 
