@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from ...studies.records import Model, Study, Trial
+from ...studies.records import Model, Study, StudySummary, Trial
 from ...studies.store import StudyStore
 from ...studies.url import safe_url
 from ..options import DEFAULT_STORE
@@ -18,16 +18,22 @@ from ..talk import as_typed
 class Facts:
     """What is known of a study."""
 
-    study: Study
+    summary: StudySummary
     trials: Sequence[Trial]
     best: Trial | None
     models: Sequence[Model]
     store_url: str
 
     @classmethod
-    def of(cls, store: StudyStore, study: Study, trials: Sequence[Trial]) -> Self:
+    def of(cls, store: StudyStore, summary: StudySummary, trials: Sequence[Trial]) -> Self:
         """Return what the store knows of a study whose `trials` were read already."""
-        return cls(study, trials, store.best(study.study_id), store.models(study.study_id), store.url)
+        key = summary.study.study_id
+        return cls(summary, trials, store.best(key), store.models(key), store.url)
+
+    @property
+    def study(self) -> Study:
+        """The study itself."""
+        return self.summary.study
 
     @property
     def identity(self) -> Mapping[str, Any]:

@@ -6,12 +6,12 @@ Everything is said from our rows, whenever a note is looked at.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ...spaces.errors import BadInput
 from ...spaces.space import Space
-from ...studies.records import Study, StudySummary, Trial, TrialState
+from ...studies.records import Study, StudySummary, Trial
 from ..command_output import baseline_of, counts_line, gain_words, short_message
 from ..strategy import Strategy
 from ..verdict_words import summary_lines
@@ -38,9 +38,24 @@ def study_attributes(summary: StudySummary) -> dict[str, Any]:
     study = summary.study
     done = f"{summary.complete + summary.pruned} of {study.trials}"
     more = f", and {summary.later_done} of {summary.later} on more data" if summary.later else ""
-    verdict = (summary_lines(study, [], otherwise="") or [""])[0]
-    about = {"verdict": verdict, "trials": f"{done}{more}", "task": study.task, "model": study.model}
-    return {name: short_message(words) for name, words in {**about, "objective": study.objective}.items() if words}
+    outcome = (summary_lines(study, [], otherwise="") or [""])[0] or headline(summary)
+    told = {"outcome": outcome, "trials": f"{done}{more}", "task": study.task, "model": study.model}
+    return {name: short_message(words) for name, words in {**told, "objective": study.objective}.items()}
+
+
+def headline(summary: StudySummary) -> str:
+    """Return where a search stands that has no verdict."""
+    if summary.running:
+        return f"{summary.running} trial{' is' if summary.running == 1 else 's are'} running"
+    if summary.later > summary.later_done:
+        return f"{summary.later_done} of {summary.later} trials on more data are done"
+    ends = {"complete": summary.complete, "failed": summary.failed, "pruned": summary.pruned}
+    found = [name for name, count in ends.items() if count]
+    if not found:
+        return "no trial has begun yet"
+    if found == ["failed"]:
+        return "every trial failed"
+    return "every trial was pruned" if found == ["pruned"] else "no verdict yet, and no trial is running"
 
 
 def study_note(facts: Facts, key: int) -> str:
@@ -64,18 +79,7 @@ def answer(facts: Facts) -> list[str]:
     study, trials, best = facts.study, facts.trials, facts.best
     if best is not None and study.verdict:
         return summary_lines(study, trials, otherwise=gain_words(study, baseline_of(trials, best), best))
-    if not trials:
-        return ["no trial has begun yet"]
-    running = sum(trial.state is TrialState.RUNNING for trial in trials)
-    first = f"{running} {'trial is' if running == 1 else 'trials are'} running" if running else _stopped(trials)
-    return [first, *([_leader(study, best)] if best is not None else [])]
-
-
-def _stopped(trials: Sequence[Trial]) -> str:
-    for state, words in ((TrialState.FAILED, "failed"), (TrialState.PRUNED, "was pruned: none was trained to its end")):
-        if all(trial.state is state for trial in trials):
-            return f"the only trial {words}" if len(trials) == 1 else f"every trial {words}"
-    return "no verdict yet, and no trial is running"
+    return [headline(facts.summary), *([_leader(study, best)] if best is not None else [])]
 
 
 def _leader(study: Study, best: Trial) -> str:

