@@ -291,6 +291,23 @@ def predict(
     predict_file(store, model, file, output)
 
 
+@app.command(epilog="Example: hpsearch dashboard --port 8080 --open")
+def dashboard(
+    store: Store = DEFAULT_STORE,
+    host: Annotated[
+        str, typer.Option("--host", help="address to listen at; others can look on any but this", metavar="HOST")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option("--port", help="port to listen at [default: 8080, or a free one]", metavar="N")
+    ] = None,
+    open_: Annotated[bool, typer.Option("--open", help="show it in the browser")] = False,
+) -> None:
+    """Show the studies of a store in optuna-dashboard, also while they are searched; nothing can be changed there."""
+    from .command_dashboard import serve_dashboard
+
+    serve_dashboard(store, host=host, port=port, open_it=open_)
+
+
 @app.command(epilog="Example: hpsearch tasks")
 def tasks(as_json: Json = False) -> None:
     """List the built-in tasks."""

@@ -53,7 +53,7 @@ def outcome_json(
     study: Study, trials: Sequence[Trial], best: Trial, model: Model | None, predictions: Path | None
 ) -> dict[str, Any]:
     """Return how a search ended; `failures` counts the failed trials by class, `collapsed` complete ones."""
-    baseline = _baseline(trials, best)
+    baseline = baseline_of(trials, best)
     return {
         "study": study.name,
         "trials": study.trials,
@@ -71,7 +71,7 @@ def outcome_table(
     study: Study, trials: Sequence[Trial], best: Trial, model: Model | None, predictions: Path | None
 ) -> None:
     """Print baseline and best side by side, what became of all trials, and where the model is."""
-    baseline = _baseline(trials, best)
+    baseline = baseline_of(trials, best)
     columns = [trial for trial in (baseline, best) if trial is not None]
     table = new_table(
         f"{study.name}: {study.objective} ({study.direction})", "", *("baseline", "best")[-len(columns) :]
@@ -83,8 +83,8 @@ def outcome_table(
         add_row(table, name, *(short(one.get(name, "-")) for one in values))
     add_row(table, "seconds", *(duration(trial.total_seconds) for trial in columns))
     show(table)
-    show_line(_counts(study, trials))
-    for line in summary_lines(study, trials, otherwise=_gain(study, baseline, best)):
+    show_line(counts_line(study, trials))
+    for line in summary_lines(study, trials, otherwise=gain_words(study, baseline, best)):
         show_line(line)
     if model is not None:
         _show_model(study, model)
@@ -92,7 +92,7 @@ def outcome_table(
         show_line(f"predictions: {predictions}", wrap=False)
 
 
-def _baseline(trials: Sequence[Trial], best: Trial) -> Trial | None:
+def baseline_of(trials: Sequence[Trial], best: Trial) -> Trial | None:
     """Return the baseline's trial on as much data as the best one had, or else its first."""
     runs = [trial for trial in trials if trial.baseline or trial.number == 0]
     alike = [trial for trial in runs if trial.state is TrialState.COMPLETE and trial.fraction == best.fraction]
@@ -107,7 +107,7 @@ def _score_or_not(study: Study, trial: Trial) -> str:
     return f"{short4(measured)} (does not count)"
 
 
-def _counts(study: Study, trials: Sequence[Trial]) -> str:
+def counts_line(study: Study, trials: Sequence[Trial]) -> str:
     """Return one line: what became of the trials, how those failed that did, and how many workers there were."""
     searched = [trial for trial in trials if trial.phase is Phase.SEARCH]
     states = Counter(trial.state for trial in searched)
@@ -142,7 +142,8 @@ def failure_words(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {failure}" for failure, count in counts.items())
 
 
-def _gain(study: Study, baseline: Trial | None, best: Trial) -> str:
+def gain_words(study: Study, baseline: Trial | None, best: Trial) -> str:
+    """Return how the best trial stands beside the baseline where no report split was there to compare them on."""
     if best.failure is Failure.COLLAPSED:
         return "no trial learned anything: the best one predicts the same for every row"
     if baseline is not None and baseline.state is TrialState.FAILED:
@@ -216,10 +217,11 @@ def _values(trial: Trial) -> str:
         f"(on {worker_place(trial)[0]})" if trial.state is TrialState.RUNNING and trial.worker else "",
     ]
     line = " ".join(part for part in (short_values(shown_params(trial)), *notes) if part)
-    return "\n".join(part for part in (_short_message(trial.failure_message or ""), line) if part)
+    return "\n".join(part for part in (short_message(trial.failure_message or ""), line) if part)
 
 
-def _short_message(message: str) -> str:
+def short_message(message: str) -> str:
+    """Return a text in one line, shortened: the message of a failure, or any other that may be long."""
     line = " ".join(message.split())
     return line if len(line) <= LONGEST_MESSAGE else f"{line[: LONGEST_MESSAGE - 3]}..."
 

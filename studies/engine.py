@@ -35,6 +35,14 @@ MYSQL = {"connect_timeout": CONNECT_S, "read_timeout": SILENT_S, "write_timeout"
 TIMES: dict[str, dict[str, Any]] = {"psycopg": LIBPQ, "psycopg2": LIBPQ, "pymysql": MYSQL, "mysqldb": MYSQL}
 ROOM = 2**16  # bytes that SQLite needs to open a file: its log and the index of it
 READ_ONLY = "hpsearch_read_only"
+#: What makes a database refuse every write of a connection. SQLite's file is opened as usual all the same: beside a
+#: reader that opened it read-only, the last writer leaves its log behind, and a copy of the file would lack trials.
+REFUSE_WRITES = {
+    "sqlite": "PRAGMA query_only = ON",
+    "postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+    "mysql": "SET SESSION TRANSACTION READ ONLY",
+    "mariadb": "SET SESSION TRANSACTION READ ONLY",
+}
 
 #: What databases say when there is no room: SQLite's name, PostgreSQL's SQLSTATE, MariaDB's two numbers.
 FULL = ("SQLITE_FULL", "53100", 1021, 1114)
@@ -46,12 +54,13 @@ MARIADB_AWAY = (0, 1040, 1053, 1159, 1160, 1161, 1205, 1213, 1927, 2002, 2003, 2
 AGAIN = "run the same command again: it continues"
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: str, *, read_only: bool = False) -> Engine:
     """Return an engine for the store at `url`, without connecting yet.
 
     SQLite waits 60 s for other writers and keeps foreign keys (write-ahead logging is a property of the file,
     set by `schema.upgrade`); servers get a small pool of connections that are tried before use, and see each
-    other's commits at once (READ COMMITTED). Raises `StoreUnusable`.
+    other's commits at once (READ COMMITTED). On a `read_only` one the database refuses every write. Raises
+    `StoreUnusable`.
     """
     address = parse_url(url)
     try:
@@ -59,7 +68,7 @@ def make_engine(url: str) -> Engine:
             address,
             json_serializer=dumps,
             hide_parameters=True,
-            **engine_options(address),
+            **engine_options(address, read_only=read_only),
             **_isolation(address),
         )
     except ImportError as error:
@@ -71,8 +80,23 @@ def make_engine(url: str) -> Engine:
     return engine
 
 
-def engine_options(address: URL) -> dict[str, Any]:
+def engine_options(address: URL, *, read_only: bool = False) -> dict[str, Any]:
     """Return the `create_engine` arguments that Optuna's engine shares with ours."""
+    looking = {"pool_events": [(_refusing_writes(address), "connect")]} if read_only else {}
+    return {**_pool_options(address), **looking}
+
+
+def _refusing_writes(address: URL) -> Callable[[Any, object], None]:
+    statement = REFUSE_WRITES[address.get_backend_name()]
+
+    def refuse(connection: Any, _record: object) -> None:
+        connection.cursor().execute(statement)
+        connection.commit()  # a roll-back would undo it on PostgreSQL
+
+    return refuse
+
+
+def _pool_options(address: URL) -> dict[str, Any]:
     if address.get_backend_name() == "sqlite":
         return {"connect_args": {"timeout": BUSY_S}}
     return {

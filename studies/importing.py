@@ -9,7 +9,6 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,6 @@ from sqlalchemy.exc import IntegrityError
 from ..spaces.errors import BadInput
 from ..spaces.optuna_space import distributions
 from ..spaces.space import Space
-from ..spaces.values import Value
 from . import statements as sql
 from . import transactions as step
 from .errors import StudyExists
@@ -31,6 +29,7 @@ from .optuna_rows import TRIALS as OPTUNA_TRIALS
 from .optuna_storage import optuna_storage
 from .optuna_study import open_optuna_study
 from .optuna_tables import refusals_of
+from .optuna_twin import inside, optuna_moment, optuna_state, reports
 from .records import Phase, Study, TrialState
 from .store import StudyStore
 from .tables import models, studies, trials
@@ -137,17 +136,17 @@ def _twin(trial: TrialPart, space: Space, known: Mapping[str, BaseDistribution])
     from optuna.trial import create_trial
 
     state = _optuna_state(trial)
-    params = {name: value for name, value in _inside(space, trial.params or {}).items() if name in known}
+    params = {name: value for name, value in inside(space, trial.params or {}).items() if name in known}
     twin = create_trial(
         state=state,
         value=trial.score if state.name in ("COMPLETE", "PRUNED") else None,
         params=params,
         distributions={name: known[name] for name in params},
-        intermediate_values=_reports(trial) if state.is_finished() else {},
+        intermediate_values=reports(trial.curve) if state.is_finished() else {},
         user_attrs=_marks(trial),
     )
     if trial.started_at and trial.finished_at:
-        twin.datetime_start, twin.datetime_complete = map(_optuna_moment, (trial.started_at, trial.finished_at))
+        twin.datetime_start, twin.datetime_complete = map(optuna_moment, (trial.started_at, trial.finished_at))
     return twin
 
 
@@ -160,30 +159,10 @@ def _marks(trial: TrialPart) -> dict[str, Any]:
 
 
 def _optuna_state(trial: TrialPart) -> optuna.trial.TrialState:
-    """Return the state; what is complete without a score, Optuna calls failed."""
+    """Return the state; what ran where it was exported waits here."""
     from optuna.trial import TrialState as OptunaState
 
-    if not trial.state.is_finished:
-        return OptunaState.WAITING
-    failed = trial.state is TrialState.FAILED or (trial.state is TrialState.COMPLETE and trial.score is None)
-    return OptunaState.FAIL if failed else OptunaState[trial.state.value]
-
-
-def _inside(space: Space, params: Mapping[str, Any]) -> dict[str, Value]:
-    """Return the values that the space has, each in its one form."""
-    known = {name: parameter for name, parameter in space.parameters.items() if name in params}
-    return {name: kind.exact(params[name]) for name, kind in known.items() if kind.contains(params[name])}
-
-
-def _reports(trial: TrialPart) -> dict[int, float]:
-    """Return the learning curve by percent of the budget; of two reports at one, the first counts."""
-    scored = [point for point in trial.curve if point["score"] is not None]
-    return {round(100 * point["budget"]): float(point["score"]) for point in reversed(scored)}
-
-
-def _optuna_moment(text: str) -> datetime:
-    """Return a moment as Optuna's trials have it: in local time, without saying so."""
-    return datetime.fromisoformat(text).astimezone().replace(tzinfo=None)
+    return optuna_state(trial.state, trial.score) if trial.state.is_finished else OptunaState.WAITING
 
 
 @contextmanager

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
 
-def optuna_storage(url: str) -> RDBStorage:
-    """Return Optuna's storage on the store at `url`, which `schema.upgrade` has made.
+def optuna_storage(url: str, *, read_only: bool = False) -> RDBStorage:
+    """Return Optuna's storage on the store at `url`, which `schema.upgrade` has made; see `engine.make_engine`.
 
     Raises `StoreUnusable`, `StoreNotFound`, and `StoreOutdated` or `StoreTooNew` where its tables belong to
     another release of Optuna.
     """
     require_current(schema_status(url))
-    storage = connected(parse_url(url))
+    storage = connected(parse_url(url), read_only=read_only)
     _require_current(storage, safe_url(url))
     return storage
 

@@ -69,14 +69,14 @@ def refusals_of(address: URL) -> Iterator[None]:
         raise refusal(address, cause or error) from error
 
 
-def connected(address: URL, *, make_tables: bool = False) -> RDBStorage:
+def connected(address: URL, *, make_tables: bool = False, read_only: bool = False) -> RDBStorage:
     """Return Optuna's storage at `address`, whatever the version of its tables."""
     from optuna.storages import RDBStorage
 
     text = address.render_as_string(hide_password=False)
     return RDBStorage(
         text.replace("{", "{{").replace("}", "}}"),  # Optuna fills in {SCHEMA_VERSION}
-        engine_kwargs=engine_options(address),
+        engine_kwargs=engine_options(address, read_only=read_only),
         skip_table_creation=not make_tables,
         skip_compatibility_check=True,  # `optuna_storage` says what to do in our words
     )

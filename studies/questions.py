@@ -31,6 +31,10 @@ class Questions:
         """Return every study with its counts, oldest first."""
         return [StudySummary.from_row(row) for row in self._read(sql.summaries())]
 
+    def optuna_keys(self) -> dict[str, int]:
+        """Return the keys that Optuna's studies have in this store, by their names."""
+        return {row["study_name"]: row["study_id"] for row in self._read(sql.optuna_keys())}
+
     def summary(self, study_id: int) -> StudySummary:
         """Return one study with its counts. Raises `StudyNotFound`."""
         query = sql.summaries().where(sql.studies.c.study_id == study_id)
@@ -39,6 +43,10 @@ class Questions:
     def trials(self, study_id: int) -> list[Trial]:
         """Return the trials of a study in the order of their numbers."""
         return [Trial.from_row(row) for row in self._read(sql.trials_of(study_id))]
+
+    def trials_from(self, study_id: int, number: int, count: int) -> list[Trial]:
+        """Return the first `count` trials of a study with this number or a later one, in the order of their numbers."""
+        return [Trial.from_row(row) for row in self._read(sql.trials_from(study_id, number, count))]
 
     def trial(self, study_id: int, number: int) -> Trial:
         """Return one trial. Raises `TrialNotFound`."""

@@ -57,6 +57,11 @@ def study_names() -> Select[Any]:
     return select(studies.c.name)
 
 
+def optuna_keys() -> Select[Any]:
+    """List the names of Optuna's studies with their keys."""
+    return select(optuna_rows.STUDIES)
+
+
 def summaries() -> Select[Any]:
     """List every study with its counts and best scores, oldest first; one index of the trials answers it."""
     counts, tops = _counts().subquery(), _tops().subquery()
@@ -274,6 +279,11 @@ def trial_by_number(study_id: int, number: int) -> Select[Any]:
 def trials_of(study_id: int) -> Select[Any]:
     """List the trials of a study in the order of their numbers."""
     return select(trials).where(trials.c.study_id == study_id).order_by(trials.c.number)
+
+
+def trials_from(study_id: int, number: int, count: int) -> Select[Any]:
+    """List the first `count` trials of a study with this number or a later one, in the order of their numbers."""
+    return trials_of(study_id).where(trials.c.number >= number).limit(count)
 
 
 def running_trials(study_id: int) -> Select[Any]:

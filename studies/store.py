@@ -58,20 +58,30 @@ class StudyStore(Questions):
     where it does not answer for as long as `patience` lasts.
     """
 
-    def __init__(self, url: str, *, clock: Clock = utc_now, patience: Patience = BRIEFLY) -> None:
+    def __init__(
+        self, url: str, *, clock: Clock = utc_now, patience: Patience = BRIEFLY, read_only: bool = False
+    ) -> None:
         self.url = url
         self.patience = patience
-        self._engine = make_engine(url)
+        self._engine = make_engine(url, read_only=read_only)
         self._clock = clock
 
     @classmethod
-    def open(cls, url: str, *, create: bool = False, clock: Clock = utc_now, patience: Patience = BRIEFLY) -> Self:
+    def open(
+        cls,
+        url: str,
+        *,
+        create: bool = False,
+        clock: Clock = utc_now,
+        patience: Patience = BRIEFLY,
+        read_only: bool = False,
+    ) -> Self:
         """Open the store at `url`; `create` makes it where there is none (what `hpsearch run` does).
 
-        Without `create` nothing is written. Raises `StoreUnusable`, `StoreNotFound`, `StoreOutdated` or
-        `StoreTooNew`, each with what to do.
+        Without `create` nothing is written, and where it is `read_only` nothing can be. Raises `StoreUnusable`,
+        `StoreNotFound`, `StoreOutdated` or `StoreTooNew`, each with what to do.
         """
-        store = cls(url, clock=clock, patience=patience)
+        store = cls(url, clock=clock, patience=patience, read_only=read_only)
         try:
             status = read_status(store._engine)
             if create and status.state in (SchemaState.MISSING, SchemaState.EMPTY):

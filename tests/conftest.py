@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from .browser import chromium, page, screenshot  # noqa: F401 - fixtures of all tests of pages
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # several processes share the cores, and torch's threads wait by spinning
 
 

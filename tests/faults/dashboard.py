@@ -1,4 +1,4 @@
-"""optuna-dashboard on a store, read five times a second: what a team does while a search runs."""
+"""`hpsearch dashboard` on a store, read five times a second: what a team does while a search runs."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Dashboard:
     def __init__(self, url: str) -> None:
         self.answers: list[int] = []  #: HTTP status of each read
         self.port = free_port()
-        words = "from optuna_dashboard._cli import main; main()"
-        argv = [sys.executable, "-c", words, url, "--port", str(self.port)]
+        words = "from hpsearch.search.cli import entry; entry()"
+        argv = [sys.executable, "-c", words, "dashboard", "--store", url, "--port", str(self.port)]
         self.process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.read)
