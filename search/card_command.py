@@ -13,7 +13,6 @@ from typing import Any
 from ..spaces.presets import PRESETS
 from .card_facts import Facts
 from .options import RunOptions
-from .population import PBT
 from .record import last_part
 from .strategy import ETA, FULL, LADDER, LARGEST_RUNG, Strategy
 from .talk import as_typed
@@ -54,12 +53,10 @@ def asked(facts: Facts) -> dict[str, Any]:
         if kept.get(name):
             kept[name] = last_part(str(kept[name])) if Path(str(kept[name])).is_absolute() else str(kept[name])
     identity, strategy = facts.study.spec["identity"], Strategy.of(facts.study)
-    climbs: dict[str, Any] = {}
-    if identity.get("pruner") != PBT:  # a population knows one strategy
-        climbs = {"strategy": strategy.name, "confirm": strategy.confirm}
-        climbs |= {"finalists": strategy.finalists, "seeds": strategy.seeds} if strategy.confirm == FULL else {}
-        usual = Strategy().to_dict() | {"strategy": LADDER}
-        climbs = {name: value for name, value in climbs.items() if usual[name] != value}
+    climbs: dict[str, Any] = {"strategy": strategy.name, "confirm": strategy.confirm}
+    climbs |= {"finalists": strategy.finalists, "seeds": strategy.seeds} if strategy.confirm == FULL else {}
+    usual = Strategy().to_dict() | {"strategy": LADDER}
+    climbs = {name: value for name, value in climbs.items() if usual[name] != value}
     unchecked = not facts.study.signal and identity["fraction"] * ETA <= LARGEST_RUNG
     return {**kept, **climbs, "space": preset(facts) or SPACE_FILE, "no_signal_check": unchecked}
 

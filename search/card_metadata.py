@@ -63,7 +63,7 @@ def evaluation_results(facts: Facts) -> list[EvalResult]:
             metric_value=value,
         )
         for name, value in facts.metrics.items()
-        if math.isfinite(value)
+        if math.isfinite(value) and (name in METRICS or f"eval_{name}" == facts.study.objective)
     ]
 
 
