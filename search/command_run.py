@@ -33,6 +33,7 @@ from .samplers import check_pruner, check_sampler
 from .stored_problem import chatter_away, problem_of, space_of, stored_problem, study_name, task_of
 from .strategy import Strategy, strategy_of
 from .talk import as_typed, tell
+from .trackers import check_trackers, trackers_of
 from .view import View, view_for
 from .workers import Workers
 
@@ -73,6 +74,7 @@ def join_study(
     check_shared(store_url)
     store = StudyStore.open(store_url)
     study = store.study(name)
+    check_trackers(trackers_of(study))
     killable = Limits.of(study).trial_timeout is not None
     with view_for(quiet=quiet) as view:
         view.phase("preparing the data and the model")
@@ -112,6 +114,7 @@ def check_test_file(options: RunOptions) -> None:
 def open_run(options: RunOptions, space: Space, view: View) -> Any:
     """Return the `StudyRun` of `options`: the problem built, the study opened by its identity."""
     from .study_run import StudyRun, open_study
+    from .tracking import prepare_trackers
 
     problem = problem_of(options, space)
     raise_if_interrupted()
@@ -129,7 +132,9 @@ def open_run(options: RunOptions, space: Space, view: View) -> Any:
         strategy=strategy_for(options),
         signal_check=not options.no_signal_check,
         backend=options.backend,
+        report_to=check_trackers(options.report_to),
     )
+    prepare_trackers(study, view.say)
     return StudyRun(
         problem=problem,
         study=study,
@@ -259,6 +264,7 @@ def checked(options: RunOptions) -> tuple[Space, Workers]:
     space = space_of(options)
     check_places(options.store, study_name(options), fork=options.fork, output_dir=options.output_dir)
     check_test_file(options)
+    check_trackers(options.report_to)
     return space, workers
 
 

@@ -102,13 +102,14 @@ def explained(name: str, *, again: str) -> Iterator[None]:
     """Turn what the hub and the way to it raise into one sentence, with what to type `again`; tell its warnings."""
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
+    of_httpx: Any = HfHubHTTPError.__mro__[1]  # of whichever package and release the library uses
     try:
         with warnings.catch_warnings(record=True) as remarks:
             warnings.simplefilter("always", UserWarning)
             yield
     except HfHubHTTPError as error:
         raise refusal(name, error.response.status_code, error.server_message, again) from error
-    except (OSError, OfflineModeIsEnabled, HfHubHTTPError.__mro__[1]) as error:  # the last is httpx's, of any release
+    except (OSError, OfflineModeIsEnabled, of_httpx) as error:
         raise PushFailed(f"the hub cannot be reached: {hidden(error)}", hint=f"later: {again}") from error
     except ValueError as error:
         raise PushFailed(f"the hub does not take this: {hidden(error)}", hint=f"then {again}") from error
