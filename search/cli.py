@@ -325,6 +325,9 @@ def main(argv: list[str] | None = None) -> int:
 def _set_up_environment() -> None:
     # Tokenizers warn about their threads when a process forks, which data loading does.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # transformers writes to stdout, which belongs to data, that wandb is `offline`; by its older name it is that, too.
+    if os.environ.get("WANDB_MODE") == "offline":
+        os.environ["WANDB_MODE"] = "dryrun"
 
 
 def entry() -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -25,7 +27,7 @@ from hpsearch.search.trackers import check_trackers, trackers_of
 from hpsearch.studies.records import Phase, Study, Trial, TrialState
 from hpsearch.studies.store import StudyStore
 
-from .command import COLUMNS, TINY, Said, csv_text, done, files_below, refused, rows
+from .command import COLUMNS, MAIN, TINY, Said, csv_text, done, files_below, refused, rows
 from .command import hpsearch as command
 
 # MLflow declares its tables in a way that SQLAlchemy 2.1 calls deprecated, and so is not ours to change.
@@ -358,6 +360,18 @@ def test_what_is_no_tracker_is_refused(place: Path, monkeypatch: pytest.MonkeyPa
     refused(command(*words, "--report-to", "tensorboard"), "pip install tensorboard")
 
     assert before == files_below(place)
+
+
+def test_wandb_switched_offline_leaves_stdout_alone(place: Path) -> None:
+    """`WANDB_MODE=offline`, of which transformers tells on stdout, is obeyed without a word there."""
+    said = subprocess.run(
+        [sys.executable, "-c", MAIN, "check", *FILES, *COLUMNS, *TINY, "--json"],
+        env={**os.environ, "WANDB_MODE": "offline"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert {"summary", "identity"} == set(json.loads(said.stdout))
 
 
 def test_names_may_be_given_one_by_one_or_together() -> None:
