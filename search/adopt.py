@@ -13,8 +13,10 @@ import numpy as np
 from ..studies.records import Model, Trial, TrialState
 from .configuration import Configuration
 from .metrics import scores
+from .model_card import write_card
 from .paths import put_in_place
-from .retrain import add_model, check_target, existing_model, model_record, write_card
+from .record import model_record, write_record
+from .retrain import add_model, check_target, existing_model
 from .study_run import StudyRun
 from .tasks import Task
 
@@ -39,7 +41,8 @@ def adopt(run: StudyRun, trial: Trial) -> Model | None:
     try:
         shutil.copytree(checkpoint, part, ignore=shutil.ignore_patterns(*NOT_OF_A_MODEL))
         record = final_record(run, trial)
-        write_card(part, record)
+        write_record(part, record)
+        write_card(part, run, trial, record)
         put_in_place(part, target)
     finally:
         shutil.rmtree(part, ignore_errors=True)

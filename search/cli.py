@@ -74,6 +74,7 @@ def hpsearch(
 
 Store = Annotated[str, typer.Option("--store", help=STORE_HELP, envvar=STORE_ENV, metavar="URL")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
+Private = Annotated[bool, typer.Option("--private", help="nobody else can read it on the hub")]
 ELSEWHERE = "where it is here, if it is elsewhere than where the study was started"
 Name = Annotated[str, typer.Argument(metavar="STUDY", help="name of a study", autocompletion=study_names)]
 Names = Annotated[list[str], typer.Argument(metavar="STUDY...", help="names of studies", autocompletion=study_names)]
@@ -249,6 +250,10 @@ def retrain(
     study: Name,
     trial: Annotated[int | None, typer.Option("--trial", help="trial number [default: the best]")] = None,
     output_dir: Annotated[Path | None, typer.Option("--output-dir", help="folder of the model", metavar="DIR")] = None,
+    push_to_hub: Annotated[
+        str | None, typer.Option("--push-to-hub", help="publish the model under this name", metavar="NAME")
+    ] = None,
+    private: Private = False,
     store: Store = DEFAULT_STORE,
     quiet: Annotated[bool, typer.Option("--quiet", help="show the result alone")] = False,
     as_json: Json = False,
@@ -256,7 +261,28 @@ def retrain(
     """Train with a trial's configuration on all the training data."""
     from .command_run import retrain_trial
 
-    retrain_trial(store, study, number=trial, folder=output_dir, quiet=quiet, as_json=as_json)
+    retrain_trial(
+        store,
+        study,
+        number=trial,
+        folder=output_dir,
+        hub_name=push_to_hub,
+        private=private,
+        quiet=quiet,
+        as_json=as_json,
+    )
+
+
+@app.command()
+def push(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="a model folder")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="of the model on the hub, as USER/MODEL")],
+    private: Private = False,
+) -> None:
+    """Publish a retrained model on the Hugging Face hub, with its card."""
+    from .command_push import push_folder
+
+    push_folder(folder, name, private=private)
 
 
 @app.command(epilog="Example: hpsearch replay demo-tiny --trial 7")
@@ -362,6 +388,9 @@ def main(argv: list[str] | None = None) -> int:
 def _set_up_environment() -> None:
     # Tokenizers warn about their threads when a process forks, which data loading does.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # transformers writes to stdout, which belongs to data, that wandb is `offline`; by its older name it is that, too.
+    if os.environ.get("WANDB_MODE") == "offline":
+        os.environ["WANDB_MODE"] = "dryrun"
 
 
 def entry() -> None:

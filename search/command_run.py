@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..spaces.errors import BadInput
+from ..spaces.errors import BadInput, HpsearchError
 from ..spaces.space import Space
 from ..studies.file_system import check_shared
 from ..studies.records import Model, Study, Trial
@@ -24,14 +24,16 @@ from .checks import (
     check_timeout,
     check_trials,
 )
-from .command_output import emit, next_commands, outcome_json, outcome_table, print_check, print_replay
+from .command_output import emit, next_commands, outcome_json, outcome_table, print_check, print_replay, show_line
 from .interrupts import raise_if_interrupted
 from .limits import Limits
 from .options import RunOptions
+from .push import check_token, push
 from .samplers import check_pruner, check_sampler
 from .stored_problem import chatter_away, problem_of, space_of, stored_problem, study_name, task_of
 from .strategy import Strategy, strategy_of
 from .talk import as_typed, tell
+from .trackers import check_trackers, trackers_of
 from .view import View, view_for
 from .workers import Workers
 
@@ -72,6 +74,7 @@ def join_study(
     check_shared(store_url)
     store = StudyStore.open(store_url)
     study = store.study(name)
+    check_trackers(trackers_of(study))
     killable = Limits.of(study).trial_timeout is not None
     with view_for(quiet=quiet) as view:
         view.phase("preparing the data and the model")
@@ -111,6 +114,7 @@ def check_test_file(options: RunOptions) -> None:
 def open_run(options: RunOptions, space: Space, view: View) -> Any:
     """Return the `StudyRun` of `options`: the problem built, the study opened by its identity."""
     from .study_run import StudyRun, open_study
+    from .tracking import prepare_trackers
 
     problem = problem_of(options, space)
     raise_if_interrupted()
@@ -128,7 +132,9 @@ def open_run(options: RunOptions, space: Space, view: View) -> Any:
         strategy=strategy_for(options),
         signal_check=not options.no_signal_check,
         backend=options.backend,
+        report_to=check_trackers(options.report_to),
     )
+    prepare_trackers(study, view.say)
     return StudyRun(
         problem=problem,
         study=study,
@@ -154,23 +160,42 @@ def show_outcome(
     model: Model | None,
     *,
     predictions: Path | None = None,
+    address: str | None = None,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Print baseline and best side by side, and what to type next."""
+    """Print baseline and best side by side, and what to type next; `address` is that of the model on the hub."""
     study, trials = store.study(study.name), store.trials(study.study_id)
     if as_json:
-        emit(outcome_json(study, trials, best, model, predictions))
+        on_hub = {} if address is None else {"hub": address}
+        emit({**outcome_json(study, trials, best, model, predictions), **on_hub})
         return
     outcome_table(study, trials, best, model, predictions)
+    if address is not None:
+        show_line(f"on the hub: {address}", wrap=False)
     if not quiet:
         tell(next_commands(study, store.url, model))
 
 
 def retrain_trial(
-    store_url: str, name: str, *, number: int | None, folder: Path | None, quiet: bool, as_json: bool
+    store_url: str,
+    name: str,
+    *,
+    number: int | None,
+    folder: Path | None,
+    hub_name: str | None,
+    private: bool,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
-    """Train with a stored trial's configuration; the problem is made again from the study's row."""
+    """Train with a stored trial's configuration; the problem is made again from the study's row.
+
+    The model is pushed to `hub_name`, if there is one; where that fails, the outcome is shown all the same.
+    """
+    if private and hub_name is None:
+        raise BadInput("--private is for a model that is pushed", hint="--push-to-hub NAME")
+    if hub_name is not None:
+        check_token(hub_name)
     from .retrain import retrain, winner
     from .study_run import StudyRun
 
@@ -183,7 +208,14 @@ def retrain_trial(
         run = StudyRun(problem=problem, study=study, store=store, view=view)
         chosen = trial or winner(run)
         model = retrain(run, chosen, folder)
-    show_outcome(store, study, chosen, model, as_json=as_json, quiet=quiet)
+        address, failed = None, None
+        try:
+            address = None if hub_name is None else push(Path(model.folder), hub_name, private=private)
+        except HpsearchError as error:
+            failed = error
+    show_outcome(store, study, chosen, model, address=address, as_json=as_json, quiet=quiet)
+    if failed is not None:
+        raise failed
 
 
 def replay_trial(store_url: str, name: str, *, number: int, quiet: bool, as_json: bool) -> int:
@@ -232,6 +264,7 @@ def checked(options: RunOptions) -> tuple[Space, Workers]:
     space = space_of(options)
     check_places(options.store, study_name(options), fork=options.fork, output_dir=options.output_dir)
     check_test_file(options)
+    check_trackers(options.report_to)
     return space, workers
 
 

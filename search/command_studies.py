@@ -36,6 +36,7 @@ from .paths import DEFAULT_OUTPUT, StudyPaths
 from .strategy import Strategy
 from .study_watch import follow
 from .talk import as_typed, tell
+from .trackers import trackers_of
 from .verdict_words import ledger_line, summary_lines
 from .view import duration, short_values, shown_params, size
 
@@ -119,6 +120,7 @@ def _standing(study: Study, standing: Mapping[str, Any]) -> dict[str, str]:
         "max failures": f"{limits['max_failures'] or study.trials} in a row",
         "trial timeout": "none" if timeout is None else f"{timeout} s",
         "strategy": f"{standing['strategy']['name']}, finals: {standing['strategy']['confirm']}",
+        "reports to": ", ".join(trackers_of(study)),
         "keep": f"{limits['keep']} checkpoint{'' if limits['keep'] == 1 else 's'}",
         "checkpoints": size(standing["checkpoint_bytes"]),
     }

@@ -46,6 +46,8 @@ from .splits import Splits, SplitSource, splits_at
 from .strategy import NONE, Strategy
 from .study_watch import StudyWatch
 from .talk import as_typed
+from .trackers import trackers_of
+from .tracking import Tracking
 from .trial_run import TrialRun
 from .trial_trainer import accelerate_state_kept, twin_of
 from .view import View
@@ -210,7 +212,8 @@ class SearchLoop:
         heart.begin(trial)
         try:
             run = self.trial_run(trial, heart)
-            self.backend(trial).run(twin_of(self.trainer, run), run)
+            with run.tracked():
+                self.backend(trial).run(twin_of(self.trainer, run), run)
             self.keeper(trial).tidy(trial.number)
         except StopSearch as stop:
             raise stop.cause from stop.__cause__
@@ -266,6 +269,7 @@ class SearchLoop:
     def trial_run(self, trial: Trial, heart: Heartbeat) -> TrialRun:
         """Return what `trial` needs to know."""
         fraction = self.fraction if trial.phase is Phase.SEARCH else trial.fraction or 1.0
+        check, segment = self.check(trial), self.segment(trial)
         return TrialRun(
             trial=trial,
             store=self.store,
@@ -279,11 +283,19 @@ class SearchLoop:
             fraction=fraction,
             seed=self.plan.seed if trial.phase is Phase.SEARCH or trial.seed is None else trial.seed,
             splits=self.splits,
-            check=self.check(trial),
+            check=check,
             bolder=self.bolder,
             predicts_report=self.predicts_report(fraction),
-            segment=self.segment(trial),
+            segment=segment,
             population=self.population,
+            tracking=Tracking(
+                names=trackers_of(self.study),
+                study=self.study,
+                trial=trial,
+                goes_on=segment.rung > 0,
+                say=self.view.say,
+                waits=lambda: check is not None and not check.settled,
+            ),
             callbacks=[TrialCallback(trial, self.view, heart, self.limits.trial_timeout)],
         )
 

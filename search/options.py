@@ -79,6 +79,9 @@ class RunOptions:
     cpus_per_trial: float | None = opt(None, "CPUs of the cluster that a trial takes [default: 1]")
     gpus_per_trial: float | None = opt(None, "GPUs that a trial takes, 0.25 for a share [default: 1 if there are any]")
     max_concurrent: int | None = opt(None, "trials at a time on the cluster [default: as many as have room]")
+    report_to: list[str] = opt(
+        (), "tell trackers of each trial: tensorboard, mlflow, wandb, trackio; repeatable", metavar="NAME[,NAME]"
+    )
     timeout: float | None = opt(None, "seconds after which no further trial starts", metavar="S")
     trial_timeout: float | None = opt(None, "seconds a trial may take; then it has failed", metavar="S")
     keep: int = opt(1, "checkpoints to keep, the best ones")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..spaces.errors import BadInput
-from .retrain import CARD
+from .record import read_record
 from .submission import read_unlabelled, write_predictions
 from .tasks import Task
 
@@ -52,22 +51,6 @@ def predictions_file(folder: Path, test_file: Path) -> Path:
     form = (task.get("submission") or {}).get("format", "")
     suffix = {"glue": ".tsv", "clue": ".json"}.get(form, test_file.suffix if test_file.suffix == ".csv" else ".tsv")
     return folder / f"predictions{suffix}"
-
-
-def read_record(folder: Path) -> dict[str, Any]:
-    """Return what `hpsearch.json` in a model folder says. Raises `BadInput` if the folder is not one of ours."""
-    if not folder.is_dir():
-        raise BadInput(
-            f"there is no model folder {str(folder)!r}",
-            hint="`hpsearch show STUDY` names the folder of its model",
-        )
-    try:
-        record = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadInput(f"{str(folder)!r} has no {CARD}: it is no model of hpsearch") from None
-    except ValueError as error:
-        raise BadInput(f"{str(folder / CARD)!r} is not valid JSON: {error}") from None
-    return dict(record)
 
 
 def _outputs(folder: Path, record: dict[str, Any], rows: Any) -> Iterator[list[float]]:

@@ -20,6 +20,8 @@ LIBRARIES = (
     "alembic",
     "huggingface_hub",
     "ray",
+    "mlflow",
+    "hpsearch",
 )
 
 

@@ -7,7 +7,6 @@ What a trial learns from is `loop`; what the folder is used for is `predict`, or
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from pathlib import Path
@@ -18,15 +17,14 @@ from ..spaces.transfer import handed_over
 from ..studies.records import Model, Trial, TrialState
 from .configuration import Configuration
 from .failures import ends_search
+from .model_card import write_card
 from .paths import put_in_place, writable_folder
 from .progress import ShareCallback
+from .record import RECORD, model_record, without_places, write_record
 from .study_run import StudyRun
 from .talk import as_typed
 from .training import finite_score
 from .trial_trainer import accelerate_state_kept, fresh_callbacks, rebuild, scheduled, twin_of
-
-#: The file in a model folder that says where the model comes from.
-CARD = "hpsearch.json"
 
 
 def retrain(run: StudyRun, trial: Trial, folder: Path | None = None) -> Model:
@@ -73,15 +71,10 @@ def add_model(run: StudyRun, trial: Trial, target: Path, record: dict[str, Any])
     )
 
 
-def write_card(folder: Path, record: dict[str, Any]) -> None:
-    """Write what `hpsearch.json` says into a model folder."""
-    (folder / CARD).write_text(json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False), encoding="utf-8")
-
-
 def existing_model(run: StudyRun, trial: Trial, target: Path) -> Model | None:
     """Return the model of this trial that is in `target` now: the last one that was put there."""
     for model in reversed(run.store.models(run.study.study_id)):
-        if model.trial_number == trial.number and Path(model.folder) == target and (target / CARD).is_file():
+        if model.trial_number == trial.number and Path(model.folder) == target and (target / RECORD).is_file():
             return model
     return None
 
@@ -104,11 +97,12 @@ def train_into(run: StudyRun, trial: Trial, part: Path) -> dict[str, Any]:
     (part / "training_args.bin").unlink(missing_ok=True)  # a pickle; hpsearch.json says the same in text
     seconds = {"train": trained - began, "evaluate": time.perf_counter() - trained}
     record = model_record(run, configuration, trial, metrics, seconds) | {
-        "params": {**(trial.params or {}), **changed},
+        "params": without_places({**(trial.params or {}), **changed}),
         "evaluated_on": "selection" if splits.report is None else "report",
         "rows": {"train": len(splits.full_train), "evaluated": len(held_out)},
     }
-    write_card(part, record)
+    write_record(part, record)
+    write_card(part, run, trial, record)
     return record
 
 
@@ -143,36 +137,9 @@ def full_twin(run: StudyRun, configuration: Configuration, train: Any, held_out:
     return twin
 
 
-def model_record(
-    run: StudyRun,
-    configuration: Configuration,
-    trial: Trial,
-    metrics: dict[str, float],
-    seconds: dict[str, float],
-) -> dict[str, Any]:
-    """Return what `hpsearch.json` says."""
-    identity = run.study.spec["identity"]
-    return {
-        "study": run.study.name,
-        "trial": trial.number,
-        "objective": run.study.objective,
-        "direction": run.study.direction,
-        "search_score": trial.score,
-        "search_fraction": trial.fraction,
-        "params": trial.params,
-        "configuration": configuration.to_dict(),
-        "task": run.study.spec["notes"].get("task"),
-        "data": json.dumps(identity["data"]) if isinstance(identity["data"], dict) else identity["data"],
-        "max_length": run.problem.max_length,
-        "versions": identity["versions"],
-        "metrics": metrics,
-        "seconds": seconds,
-    }
-
-
 def check_target(target: Path) -> None:
     """Raise `BadInput` for a folder that holds something else than a model of ours."""
-    if target.is_dir() and any(target.iterdir()) and not (target / CARD).is_file():
+    if target.is_dir() and any(target.iterdir()) and not (target / RECORD).is_file():
         raise BadInput(
             f"the folder {str(target)!r} is not empty and holds no model of hpsearch",
             hint="name another folder, so that nothing of yours is replaced",

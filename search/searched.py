@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -33,6 +33,8 @@ from .retrain import retrain, winner
 from .samplers import check_pruner, check_sampler
 from .strategy import Strategy, StrategyOptions, strategy_of
 from .study_run import StudyRun, open_study
+from .trackers import check_trackers
+from .tracking import prepare_trackers
 from .trainer_problem import trainer_problem
 from .verdict import conclude
 from .verdict_words import summary_lines
@@ -122,6 +124,7 @@ def search_trainer(
     fork: str | None = None,
     signal_check: bool = True,
     stop_when_flat: bool = False,
+    report_to: str | Sequence[str] = (),
     quiet: bool = False,
     **how: Unpack[HowOptions],
 ) -> SearchedStudy:
@@ -142,6 +145,9 @@ def search_trainer(
     the baseline must beat chance on the subset, or trials see more of the data, unless `signal_check` is false.
 
     With `stop_when_flat` nothing more is proposed once another trial could gain no more than noise.
+
+    Each trial is a run in the trackers that `report_to` names (`tensorboard`, `mlflow`, `wandb`, `trackio`), and not in
+    those that the Trainer's own arguments name.
 
     A trial fails after `trial_timeout` seconds, as soon as a step or a batch of an evaluation is done. The checkpoints
     of the `keep` best trials stay on the disk.
@@ -176,10 +182,12 @@ def search_trainer(
         "limits": limits,
         "strategy": climbs,
         "signal_check": signal_check,
+        "report_to": check_trackers(report_to),
     }
     with view_for(quiet=quiet) as view, who.searching(trials=trials, killable=False) as search_study:
         opened = StudyStore.open(store, create=True)
         record = open_study(opened, problem, backend=who.backend, **asked)
+        prepare_trackers(record, view.say)
         run = StudyRun(problem=problem, study=record, store=opened, view=view, timeout=timeout, factory=factory)
         search_study(run)
         say_verdict(run)

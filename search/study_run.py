@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from .paths import DEFAULT_OUTPUT, StudyPaths, writable_folder
 from .problem import Problem
 from .quiet import chatter_to
 from .strategy import ONE_RUNG, Strategy
+from .trackers import REPORT_TO
 from .view import View
 
 NO_LIMITS = Limits()
@@ -110,6 +111,7 @@ def open_study(
     strategy: Strategy = ONE_RUNG,
     signal_check: bool = False,
     backend: str = "optuna",
+    report_to: Sequence[str] = (),
 ) -> Study:
     """Return the study `name` of `problem`, made if it is not there.
 
@@ -129,7 +131,7 @@ def open_study(
         trials=trials,
         output_dir=output_dir,
         forked_from=name if fork else None,
-        limits={**limits.to_dict(), "strategy": strategy.to_dict()},
+        limits={**limits.to_dict(), "strategy": strategy.to_dict(), REPORT_TO: list(report_to)},
         signal_check=signal_check,
         backend=backend,
     )

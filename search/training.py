@@ -58,6 +58,15 @@ class Training:
     evaluations: list[Evaluation] = field(default_factory=list)
     collapsed: bool = False  #: as of the latest predictions
 
+    @property
+    def reports(self) -> bool:
+        """Whether trackers are told of it by us, and so by nobody else."""
+        return False
+
+    def trackers(self, configuration: Configuration) -> list[TrainerCallback]:
+        """Return what tells trackers of the training that follows."""
+        return []
+
     def predicted(self, collapsed: bool) -> None:
         """Take note of whether the model that the next metrics are of has collapsed."""
         self.collapsed = collapsed

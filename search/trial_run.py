@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import optuna
+from transformers import TrainerCallback
 
 from ..studies.claimed_storage import PHASE
 from ..studies.errors import LeaseLost, TrialFinished, TrialNotFound
@@ -26,6 +27,7 @@ from .ledger import CHECK, STORE, Ledger, LedgerCallback
 from .paths import kept_checkpoint
 from .population import BEGINNING, Population, Segment
 from .strategy import ETA, LARGEST_RUNG
+from .tracking import Tracking
 from .training import Evaluation, Training
 
 
@@ -44,8 +46,10 @@ class TrialRun(Training):
     population: Population | None = None  #: whom the trial waits for at each rung, if for anybody
     bolder: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] = lambda params: None  #: with more to learn by
     clock: Callable[[], float] = time.perf_counter
+    tracking: Tracking | None = None  #: whom it tells what it logs
     predictions: list[Any] | None = None  #: for the report split
     configuration: Configuration | None = None
+    params: dict[str, Any] | None = None  #: what was sampled
     ledger: Ledger = field(init=False)
     ended: Trial | None = None  #: the finished row
 
@@ -61,10 +65,32 @@ class TrialRun(Training):
         """Resolve what was sampled and write it down before anything is built from it."""
         baseline = self.trial.baseline or self.trial.number == 0
         self.record(params=dict(params), baseline=baseline, device=self.device)
+        self.params = dict(params)
         configuration = self.segment.configuration or self.resolve(params, fraction=self.fraction, seed=self.seed)
         self.configuration = configuration
         self.record(config=configuration.to_dict(), fraction=configuration.fraction, seed=configuration.seed)
         return configuration
+
+    @contextmanager
+    def tracked(self) -> Iterator[None]:
+        """Close what trackers have of the trial when the block is left, however that is."""
+        if self.tracking is None:
+            yield
+            return
+        with self.tracking.closing(lambda: self.ended):
+            yield
+
+    @property
+    def reports(self) -> bool:
+        """Whether trackers are told of it by us, and so by nobody else."""
+        return self.tracking is not None and bool(self.tracking.names)
+
+    def trackers(self, configuration: Configuration) -> list[TrainerCallback]:
+        """Return what tells the trackers of the training that follows; what is done aside they are not told."""
+        if self.tracking is None or self.is_aside:
+            return []
+        with self.ledger.on(STORE):
+            return self.tracking.begin(configuration, self.params)
 
     def record(self, **values: Any) -> None:
         """Write to the trial's row. Raises `TrialTaken` if this worker does not hold it any more."""

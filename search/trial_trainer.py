@@ -234,7 +234,14 @@ def rebuild_for_trial(twin: Any, configuration: Configuration) -> None:
         configuration.arguments(twin.hpsearch_original.args, **trial_arguments(run)),
         train=splits.train,
         evaluation=splits.selection,
-        callbacks=[*fresh_callbacks(twin), run.budget, run.environment, *scheduled(configuration), *run.callbacks],
+        callbacks=[
+            *fresh_callbacks(twin),
+            run.budget,
+            run.environment,
+            *scheduled(configuration),
+            *run.callbacks,
+            *run.trackers(configuration),
+        ],
         model=configuration.model,
     )
     if run.check is not None and twin.compute_metrics is not None:
@@ -283,6 +290,7 @@ def trial_arguments(run: Training) -> dict[str, Any]:
         **({"load_best_model_at_end": True} if run.predicts_report and run.score_from == "best" else {}),
         **(keep_all if run.budget.stop_after < LOOKS else {}),
         **({"save_strategy": "no"} if run.is_aside else {}),
+        **({"report_to": []} if run.reports else {}),
     }
 
 
