@@ -1,6 +1,6 @@
 """Markdown in which words from data are text, whatever they hold: names, labels, values, paths.
 
-Made for the hub's model cards: CommonMark with GitHub's tables.
+CommonMark with GitHub's tables: for model cards, reports and the dashboard's notes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .talk import printable
 #: Characters of a word from data that are shown; a label may be a whole article.
 LONGEST = 200
 #: What begins or ends markup, HTML, a link or a formula inside a line; nothing here begins a line.
-MARKUP = re.compile(r"([\\`*_\[\]<>|~&$#])")
+MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
 
 
 def text(value: Any, longest: int = LONGEST) -> str:

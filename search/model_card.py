@@ -13,12 +13,13 @@ from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
 from ..studies.records import Failure, Phase, Trial, TrialState
-from .card_command import SPACE_FILE, commands, space_file
 from .card_facts import Facts
 from .card_metadata import PIPELINE, metadata
 from .markdown import bullets, code, table, text
 from .models import TINY
+from .reproduce import SPACE_FILE, recipe
 from .strategy import Strategy
+from .talk import as_typed
 from .tasks import Task
 from .verdict_words import summary_lines
 from .view import short, short_values, shown_params
@@ -235,13 +236,14 @@ def task_limits(facts: Facts, task: Task) -> list[str]:
 
 def again(facts: Facts) -> str:
     """Return how to search and train the same again, and with which versions."""
-    lines = commands(facts)
-    if lines:
-        written = space_file(facts)
-        blocks = [code("\n".join(lines), "bash")]
-        blocks += [f"with this as `{SPACE_FILE}`:", code(written, "yaml")] if written else []
-    else:
+    made, number = recipe(facts.study, to_publish=True), facts.trial.number
+    if made.command is None:
         blocks = ["The study was made in Python, with a program that is not part of this."]
+    else:
+        is_final = facts.record.get("final")
+        retrain = [] if is_final else [f"hpsearch retrain --trial {number} {as_typed(facts.study.name)}"]
+        blocks = [code("\n".join([made.command, *retrain]), "bash")]
+        blocks += [f"with this as `{SPACE_FILE}`:", code(made.space, "yaml")] if made.space else []
     libraries = [f"{name} {text(number)}" for name, number in facts.record["versions"].items()]
     blocks.append(f"hpsearch {version('hpsearch')}, {', '.join(libraries)}. All values are in `hpsearch.json`.")
     return "\n\n".join(blocks)

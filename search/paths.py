@@ -25,11 +25,6 @@ class StudyPaths:
         return self.folder / "log.txt"
 
     @property
-    def report(self) -> Path:
-        """The page that the dashboard offers with the study, if somebody put one there."""
-        return self.folder / "report.html"
-
-    @property
     def outbox(self) -> Path:
         """Where results wait that the store has not confirmed yet."""
         return self.folder / "outbox"

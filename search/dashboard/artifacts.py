@@ -6,13 +6,11 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from optuna.artifacts.exceptions import ArtifactNotFound
 
 from ...studies.records import Study
-from ..paths import StudyPaths
 from .facts import Facts
 from .pictures import confusion_matrix, has_curves, learning_curves
 
@@ -36,24 +34,17 @@ def _matrix(facts: Facts) -> str:
     return confusion_matrix(_classes(facts)["labels"], _classes(facts)["matrix"])
 
 
-def _report(facts: Facts) -> Path:
-    return StudyPaths(Path(facts.study.folder)).report
+def _report(facts: Facts) -> str:
+    from ..report.facts import Facts as ReportFacts
+    from ..report.page import study_page
 
-
-def _has_report(facts: Facts) -> bool:
-    """Return whether the study's folder is on this machine and has the page."""
-    try:
-        return bool(facts.study.folder) and _report(facts).is_file()
-    except (OSError, ValueError):
-        return False
+    return study_page(ReportFacts(study=facts.study, trials=facts.trials, models=facts.models, best=facts.best))
 
 
 SVG = "image/svg+xml"
 CURVES = Artifact(0, "learning-curves.svg", SVG, has_curves, learning_curves)
 MATRIX = Artifact(1, "confusion-matrix.svg", SVG, lambda facts: bool(_classes(facts)), _matrix)
-REPORT = Artifact(
-    2, "report.html", "text/html; charset=utf-8", _has_report, lambda facts: _report(facts).read_text(encoding="utf-8")
-)
+REPORT = Artifact(2, "report.html", "text/html; charset=utf-8", lambda facts: bool(facts.trials), _report)
 ARTIFACTS = {one.number: one for one in (CURVES, MATRIX, REPORT)}
 
 

@@ -6,19 +6,18 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from ..markdown import MARKUP
 from ..talk import printable
 
 #: Characters of one value from the data that a note shows: a name of 10 kB would be all of it.
 LONGEST = 120
-#: What Markdown gives a meaning to inside a line.
-SPECIAL = re.compile(r"[\\`*_{}\[\]<>#|~!$&]")
 RIGHT_TO_LEFT = ("R", "AL")
 ISOLATE, END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 
 
 def text(value: object) -> str:
     """Return a sentence of ours that Markdown shows as it is, in one line."""
-    return SPECIAL.sub(r"\\\g<0>", _line(value))
+    return MARKUP.sub(r"\\\1", _line(value))
 
 
 def code(value: object) -> str:

@@ -147,8 +147,8 @@ class Facts:
             cost += one.total_seconds
             known = best.get(one.fraction)
             if one.state is TrialState.COMPLETE and one.score is not None:
-                better = known is None or (one.score > known if self.maximize else one.score < known)
-                best[one.fraction] = known = one.score if better else known
+                if known is None or (one.score > known if self.maximize else one.score < known):
+                    known = best[one.fraction] = one.score
             steps.append(Step(cost, one, known))
         return steps
 

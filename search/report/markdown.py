@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..markdown import code, text
 from .facts import Facts
 from .sections import Section, Table, about, sections
 
 #: Rows of a table: people read a comment, not a database.
 MOST_ROWS = 20
-SPECIAL = "\\`*_{}[]<>#|~!$@&"
+#: Characters of a sentence of ours, which has names from data in it.
+LONGEST = 2000
 
 
 def study_markdown(facts: Facts) -> str:
@@ -20,7 +22,15 @@ def study_markdown(facts: Facts) -> str:
 def markdown(*, title: str, sentence: str, answer: Sequence[str], parts: Sequence[Section]) -> str:
     """Return a text whose parts without anything to say are left out."""
     first, *more = answer
-    lines = [f"## {text(title)}", "", text(sentence), "", f"**{text(first)}**", "", *(f"- {text(one)}" for one in more)]
+    lines = [
+        f"## {text(title, LONGEST)}",
+        "",
+        text(sentence, LONGEST),
+        "",
+        f"**{text(first, LONGEST)}**",
+        "",
+        *(f"- {text(one, LONGEST)}" for one in more),
+    ]
     for part in parts:
         if not part.is_empty:
             lines += ["", f"### {text(part.title)}", *(line for line in section(part))]
@@ -33,10 +43,9 @@ def section(part: Section) -> Iterator[str]:
         if one.rows:
             yield from table(one)
     for paragraph in part.texts:
-        yield from ("", text(paragraph))
-    for code in part.codes:
-        fence = "`" * max(3, longest_run(code, "`") + 1)
-        yield from ("", fence, code.rstrip("\n"), fence)
+        yield from ("", text(paragraph, LONGEST))
+    for lines in part.codes:
+        yield from ("", code(lines, ""))
 
 
 def table(one: Table) -> Iterator[str]:
@@ -46,23 +55,8 @@ def table(one: Table) -> Iterator[str]:
     yield f"|{'|'.join(['---'] * len(one.head))}|"
     for row in one.rows[:MOST_ROWS]:
         mark = "**" if row.best else ""
-        yield f"| {' | '.join(f'{mark}{text(cell.text)}{mark}' if cell.text else '' for cell in row.cells)} |"
+        yield f"| {' | '.join(f'{mark}{text(cell.text, LONGEST)}{mark}' if cell.text else '' for cell in row.cells)} |"
     if len(one.rows) > MOST_ROWS:
         yield from ("", f"{len(one.rows) - MOST_ROWS} more rows are left out.")
     if one.note:
-        yield from ("", text(one.note))
-
-
-def text(value: str) -> str:
-    """Return a text that Markdown shows as it is, in one line."""
-    line = " ".join(value.split())
-    return "".join(f"\\{one}" if one in SPECIAL else one for one in line)
-
-
-def longest_run(value: str, character: str) -> int:
-    """Return how often a character comes in a row, at most."""
-    longest = run = 0
-    for one in value:
-        run = run + 1 if one == character else 0
-        longest = max(longest, run)
-    return longest
+        yield from ("", text(one.note, LONGEST))

@@ -8,10 +8,10 @@ from statistics import stdev
 from typing import Any
 
 from ...studies.records import Failure, Trial, TrialState
+from ..reproduce import SPACE_FILE, recipe
 from ..verdict_words import ledger_line
 from ..view import duration, run_again, short, shown_params
 from .facts import Facts
-from .reproduce import SPACE_FILE, recipe
 
 #: Trials that a table shows; a page with ten thousand is no page.
 MOST_ROWS = 500
@@ -248,7 +248,7 @@ def ledger_texts(facts: Facts) -> list[str]:
 
 def reproduction(facts: Facts) -> Section:
     """Return the command, the versions, and what the study is known by."""
-    made, identity, study = recipe(facts), facts.identity, facts.study
+    made, identity, study = recipe(facts.study), facts.identity, facts.study
     texts = [] if made.command else ["This study was searched from Python: run the same program again."]
     codes = [made.command] if made.command else []
     if made.space is not None:

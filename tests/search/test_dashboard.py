@@ -196,18 +196,17 @@ def test_pictures_are_made_when_they_are_asked_for(dashboard: Served) -> None:
     assert f"](/artifacts/{key}/{ids(shown)[0]}?points=" in shown["note"]["body"]
 
 
-def test_the_report_page_in_the_studys_folder_is_offered(tmp_path: Path) -> None:
-    """Once it is there; another file is not reached through it."""
+def test_the_report_is_made_when_it_is_asked_for(tmp_path: Path) -> None:
+    """The page of `hpsearch report`, of a study with trials; no other file is reached through it."""
     url = f"sqlite:///{tmp_path / 'a.db'}"
     with StudyStore.open(url, create=True) as store:
-        concluded(store, folder=str(tmp_path / "folder"))
+        concluded(store)
+        add_study(store, "empty")
     with served(url) as dashboard:
-        before = ids(dashboard.study("concluded"))
-        (tmp_path / "folder").mkdir()
-        (tmp_path / "folder" / "report.html").write_text("<p>the page</p>")
-        added = [one for one in ids(dashboard.study("concluded")) if one not in before]
+        added = ids(dashboard.study("concluded"))[-1]
 
-        assert b"<p>the page</p>" == dashboard.ask(f"artifacts/1/{added[0]}")[1]
+        assert b"hpsearch report" in dashboard.ask(f"artifacts/1/{added}")[1]
+        assert [] == ids(dashboard.study("empty"))
         assert 404 == dashboard.ask("artifacts/1/../../a.db")[0]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from hpsearch.search.cli import app
+from hpsearch.search.commands import app
 
 README = Path(__file__).parents[2] / "README.md"
 GROUP: Any = typer.main.get_command(app)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from hpsearch.search.markdown import text
 from hpsearch.search.report.facts import Facts
-from hpsearch.search.report.markdown import text
-from hpsearch.search.report.reproduce import recipe
 from hpsearch.search.report.seen_by_optuna import importances
+from hpsearch.search.reproduce import recipe
 from hpsearch.spaces.presets import PRESETS
 from hpsearch.studies.records import Failure, TrialState
 from hpsearch.studies.store import StudyStore
@@ -219,7 +219,7 @@ def test_the_command_that_reproduces_is_the_one_that_was_typed(tmp_path, monkeyp
         "--quiet",
     )
     with StudyStore.open(URL) as store:
-        made = recipe(Facts.of(store, "mine"))
+        made = recipe(store.study("mine"))
         identity = store.study("mine").identity
 
     words = shlex.split(made.command or "")
@@ -236,7 +236,7 @@ def test_a_preset_with_a_fixed_value_is_named(store):
     spec = {"identity": {"space": fixed, "direction": "maximize"}, "notes": {"options": {"subset": 0.2, "seed": 42}}}
     told_study(store, spec=spec)
 
-    made = recipe(Facts.of(store, "told"))
+    made = recipe(store.study("told"))
     assert made.space is None
     assert "--subset 0.2 --space small --set num_train_epochs=2" in (made.command or "")
 

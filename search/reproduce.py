@@ -7,15 +7,19 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...spaces.errors import BadInput
-from ...spaces.presets import PRESETS
-from ...spaces.space import Space
-from ..limits import Limits
-from ..options import RunOptions
-from ..strategy import LADDER, QUICK, Strategy
-from .facts import Facts
+from ..spaces.errors import BadInput
+from ..spaces.presets import PRESETS
+from ..spaces.space import Space
+from ..studies.records import Study
+from .limits import Limits
+from .options import RunOptions
+from .record import last_part
+from .strategy import ETA, LADDER, LARGEST_RUNG, QUICK, Strategy
 
+PBT = "pbt"  # `population.PBT`, which comes with torch
 SPACE_FILE = "space.yaml"
+#: Options that hold a place: a path of this machine, or a name on the hub.
+PLACES = ("data_dir", "train_file", "validation_file", "model")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,19 +30,33 @@ class Recipe:
     space: str | None  #: YAML for `space.yaml`; None where the command names a preset
 
 
-def recipe(facts: Facts) -> Recipe:
-    """Return how to search a study once more."""
-    study, kept = facts.study, facts.notes.get("options")
+def recipe(study: Study, *, to_publish: bool = False) -> Recipe:
+    """Return how to search a study once more; what is `to_publish` has no path of this machine."""
+    notes, identity = (_mapping(study.spec.get(part)) for part in ("notes", "identity"))
+    kept = notes.get("options")
     if not isinstance(kept, Mapping):
         return Recipe(None, None)
-    preset, constants, text = space_of(facts.space)
+    if to_publish:
+        kept = {name: last_part(str(value)) if name in PLACES and value else value for name, value in kept.items()}
+    preset, constants, text = space_of(_mapping(identity.get("space")))
     words = ["hpsearch", "run", "--study", study.name, "--trials", str(study.trials)]
     words += flags(kept)
     words += ["--space", preset or SPACE_FILE] if preset != "default" else []
     for name, value in constants.items():
         words += ["--set", f"{name}={value}"]
     words += strategy_flags(Strategy.of(study)) + limit_flags(Limits.of(study))
+    words += ["--no-signal-check"] if insisted(study, identity) else []
     return Recipe(shlex.join(words), text)
+
+
+def insisted(study: Study, identity: Mapping[str, Any]) -> bool:
+    """Return whether the search kept to its subset without a look for a signal, where one would have been taken."""
+    looks = not study.objective.endswith("loss") and identity.get("pruner") != PBT
+    return looks and not study.signal and not study.checking and identity.get("fraction", 1.0) * ETA <= LARGEST_RUNG
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def flags(kept: Mapping[str, Any]) -> list[str]:
