@@ -146,11 +146,14 @@ class Facts:
         for one in ended:
             cost += one.total_seconds
             known = best.get(one.fraction)
-            if one.state is TrialState.COMPLETE and one.score is not None:
-                if known is None or (one.score > known if self.maximize else one.score < known):
-                    known = best[one.fraction] = one.score
+            if one.state is TrialState.COMPLETE and one.score is not None and self.is_better(one.score, known):
+                known = best[one.fraction] = one.score
             steps.append(Step(cost, one, known))
         return steps
+
+    def is_better(self, score: float, than: float | None) -> bool:
+        """Return whether a score is better than another, or there is no other."""
+        return than is None or (score > than if self.maximize else score < than)
 
     @property
     def full_training(self) -> float | None:

@@ -186,7 +186,7 @@ def ids(shown: Any) -> list[str]:
 def test_pictures_are_made_when_they_are_asked_for(dashboard: Served) -> None:
     """Learning curves and the confusion matrix are pictures; what is no file of the study is not found."""
     shown, key = dashboard.study("concluded"), dashboard.studies()["concluded"]
-    curves, matrix = (dashboard.ask(f"artifacts/{key}/{one}")[1].decode() for one in ids(shown))
+    curves, matrix, _ = (dashboard.ask(f"artifacts/{key}/{one}")[1].decode() for one in ids(shown))
 
     assert 4 == curves.count("<polyline")
     assert [] == [one for one in ("winner", "baseline", "pruned", "failed") if f">{one}<" not in curves]
