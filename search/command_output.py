@@ -35,6 +35,8 @@ NO_POINT: Mapping[str, Any] = {}
 USUAL_ACCURACY = 0.8
 #: Characters of a failure's message that a table shows; `--json` has all of it.
 LONGEST_MESSAGE = 200
+#: Characters of any other cell: a path has fewer, a name from data may have thousands.
+LONGEST_CELL = 1000
 
 
 def emit(value: Any) -> None:
@@ -337,8 +339,12 @@ def new_table(title: str, *columns: str) -> Table:
 
 
 def add_row(table: Table, *cells: Any) -> None:
-    """Add a row of cells as text: no markup and no control character in them has an effect."""
-    table.add_row(*(Text(printable(str(cell))) for cell in cells))
+    """Add a row of cells as text: no markup and no control character in them has an effect; a long one is cut."""
+    table.add_row(*(Text(printable(_cut(str(cell)))) for cell in cells))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 3]}..."
 
 
 def show(what: Any, *, wrap: bool = True, lines: int = 0) -> None:

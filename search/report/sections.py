@@ -100,7 +100,8 @@ def about(facts: Facts) -> str:
     study, rows = facts.study, facts.notes.get("rows", {})
     on = f", {rows['train']} training rows" if "train" in rows else ""
     asked = f"{study.trials} trials on {study.backend}"
-    return f"{study.model} on {study.task}{on}; {study.direction} {facts.metric}; {asked}."
+    what = f"{clipped(study.model)} on {clipped(study.task)}{on}"
+    return f"{what}; {study.direction} {facts.metric}; {asked}."
 
 
 # The winner

@@ -151,6 +151,17 @@ def test_names_from_data_are_text_everywhere(store, name):
     done("compare", study.name, study.name)
 
 
+def test_a_name_of_ten_thousand_characters_fills_no_page(store):
+    """It is shown in part, and the rest of the page is as ever."""
+    study = concluded(store, model="m" * 10_000, task="t" * 10_000)
+    told = {**(study.verdict or {})}
+    store.conclude(study.study_id, {**told, "classes": {**told["classes"], "labels": ["l" * 10_000, "k" * 10_000]}})
+
+    assert len(page_of("told").text) < 9000
+    assert len(done("report", "told", "--format", "md").out) < 9000
+    assert len(done("studies").out) < 9000
+
+
 def test_two_studies_stand_side_by_side(store):
     """The answers of both, what differs in the problem, and no word on scores that cannot be compared."""
     concluded(store, "one")
