@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ...studies.records import Failure, Model, Phase, Study, Trial, TrialState
 from ...studies.store import StudyStore
+from ..command_output import baseline_of, gain_words
 from ..verdict_words import summary_lines
 from ..view import shown_params
 
@@ -126,7 +127,9 @@ class Facts:
         if self.best.failure is Failure.COLLAPSED:
             return "No trial learned anything: the best one predicts the same for every row."
         score = f"trial {self.best.number} is the best: {self.metric} {self.best.score:.4f} on the selection split"
-        return f"{score}. {self.standing}" if not self.verdict else f"{score}."
+        if not self.verdict:
+            return f"{score}. {self.standing}"
+        return f"{score}; {gain_words(self.study, baseline_of(self.trials, self.best), self.best)}."
 
     @cached_property
     def stages(self) -> list[Stage]:
@@ -169,9 +172,7 @@ class Facts:
     @property
     def baseline(self) -> Trial | None:
         """The baseline on as much data as the best trial saw, or else its first trial."""
-        runs = [one for one in self.trials if one.baseline or one.number == 0]
-        alike = [one for one in runs if self.best is not None and one.fraction == self.best.fraction]
-        return next(iter([*alike, *runs]), None)
+        return None if self.best is None else baseline_of(self.trials, self.best)
 
     @cached_property
     def failures(self) -> list[tuple[str, int, str]]:
