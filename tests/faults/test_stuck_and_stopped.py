@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -29,7 +31,7 @@ def test_a_stuck_worker_is_killed(url: str, tmp_path: Path) -> None:
         search.wait_for(1)
         while not (workers := search.workers()):
             time.sleep(0.05)
-        os.kill(workers[0], signal.SIGSTOP)
+        freeze(workers[0], url)
         ended(process)
         trials = search.found()
 
@@ -39,6 +41,21 @@ def test_a_stuck_worker_is_killed(url: str, tmp_path: Path) -> None:
     assert "stuck" in str(failed.failure_message)
     assert 4 == sum(one.state is TrialState.COMPLETE for one in trials)
     assert not psutil.pid_exists(workers[0])
+
+
+def freeze(pid: int, url: str) -> None:
+    """Stop a process while it trains: one that is stopped within a write to SQLite keeps all others waiting."""
+    while True:
+        os.kill(pid, signal.SIGSTOP)
+        with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=2)) as database:
+            try:
+                database.execute("begin immediate")
+            except sqlite3.OperationalError:
+                os.kill(pid, signal.SIGCONT)
+                time.sleep(0.2)
+            else:
+                database.rollback()
+                return
 
 
 def test_killing_a_worker_kills_what_it_started(url: str) -> None:

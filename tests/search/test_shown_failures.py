@@ -164,7 +164,7 @@ def test_the_table_fits_a_terminal_of_80_columns(store, study, monkeypatch):
     lines = Text.from_ansi(done("trials", "mine").out).plain.splitlines()
 
     assert [] == [line for line in lines if len(line) > 80]
-    assert ["trial", "state", "score", "time", "values"] == lines[1].split()
+    assert ["trial", "state", "score", "curve", "time", "values"] == lines[1].split()
     starts = [line.split()[:5] for line in lines if line[:1].isdigit()]
     assert ["0", "failed:", "timeout", "-", "1m01s"] == starts[0]
     assert ["1", "*", "complete", "0.5000", "1m01s"] == starts[1]
