@@ -29,7 +29,6 @@ def report_studies(
     A page goes to `output`, or to a file in this folder named after the studies; Markdown to `output` or stdout.
     """
     form = format_of(output, kind)
-    check_names(names)
     with StudyStore.open(store_url) as store:
         studies = [Facts.of(store, name) for name in names]
     text = written(studies, form)
@@ -50,7 +49,8 @@ def compare_studies(store_url: str, names: Sequence[str], *, as_json: bool) -> N
     """Print what differs between studies: the problem, the winners, the scores with intervals, the cost."""
     from .report.beside import differences, rows_beside, side, warnings
 
-    check_names(names, least=2)
+    if len(names) < 2:
+        raise BadInput(f"2 studies or more are compared, got {len(names)}", hint="hpsearch compare A B")
     with StudyStore.open(store_url) as store:
         studies = [Facts.of(store, name) for name in names]
     changes = differences(studies)
@@ -88,9 +88,3 @@ def format_of(output: Path | None, kind: str | None) -> str:
     if kind is not None and kind not in FORMATS:
         raise BadInput(f"unknown --format {kind!r}", hint=did_you_mean(kind, FORMATS))
     return kind or (MARKDOWN if output is not None and output.suffix == ".md" else HTML)
-
-
-def check_names(names: Sequence[str], *, least: int = 1) -> None:
-    """Raise `BadInput` for too few studies."""
-    if len(names) < least:
-        raise BadInput(f"{least} studies or more are compared, got {len(names)}", hint="hpsearch compare A B")

@@ -25,6 +25,7 @@ from ..studies.outbox import Outbox, take_back
 from ..studies.records import Phase, Study, Trial, TrialState
 from ..studies.store import StudyStore
 from ..studies.worker import worker_name
+from .accelerate_state import accelerate_state_kept
 from .backends import OptunaBackend
 from .checkpoints import CheckpointKeeper
 from .chooser import Chooser
@@ -49,7 +50,7 @@ from .talk import as_typed
 from .trackers import trackers_of
 from .tracking import Tracking
 from .trial_run import TrialRun
-from .trial_trainer import accelerate_state_kept, twin_of
+from .trial_trainer import twin_of
 from .view import View
 
 #: Seconds between two looks for work while other workers have all that is left.

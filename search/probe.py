@@ -8,8 +8,9 @@ from typing import Any
 from torch.utils.data import Subset
 
 from ..spaces.errors import BadInput, did_you_mean
+from .accelerate_state import accelerate_state_kept
 from .configuration import fresh_arguments
-from .trial_trainer import accelerate_state_kept, rebuild, twin_of
+from .trial_trainer import rebuild, twin_of
 
 ROWS = 16
 #: Metrics that the Trainer adds about its own speed.

@@ -19,6 +19,7 @@ import torch
 from ..spaces.errors import BadInput, HpsearchError
 from ..studies.plain import plain
 from ..studies.records import Study, Trial, TrialState
+from .accelerate_state import accelerate_state_kept
 from .budget import LOOKS, BudgetCallback
 from .configuration import Configuration
 from .devices import device_name
@@ -29,7 +30,7 @@ from .splits import Splits, splits_at
 from .study_run import StudyRun
 from .talk import as_typed
 from .training import Training
-from .trial_trainer import accelerate_state_kept, rebuild_for_trial, twin_of
+from .trial_trainer import rebuild_for_trial, twin_of
 
 #: How the names of metrics end that tell how fast an evaluation was, and not how good.
 OF_SPEED = ("runtime", "_per_second", "_time")

@@ -10,6 +10,7 @@ from typing import Any
 from ..spaces.errors import BadInput
 from ..spaces.presets import PRESETS
 from ..spaces.space import Space
+from ..studies.plain import mapping_of
 from ..studies.records import Study
 from .limits import Limits
 from .options import RunOptions
@@ -32,13 +33,13 @@ class Recipe:
 
 def recipe(study: Study, *, to_publish: bool = False) -> Recipe:
     """Return how to search a study once more; what is `to_publish` has no path of this machine."""
-    notes, identity = (_mapping(study.spec.get(part)) for part in ("notes", "identity"))
+    notes, identity = (mapping_of(study.spec.get(part)) for part in ("notes", "identity"))
     kept = notes.get("options")
     if not isinstance(kept, Mapping):
         return Recipe(None, None)
     if to_publish:
         kept = {name: last_part(str(value)) if name in PLACES and value else value for name, value in kept.items()}
-    preset, constants, text = space_of(_mapping(identity.get("space")))
+    preset, constants, text = space_of(mapping_of(identity.get("space")))
     words = ["hpsearch", "run", "--study", study.name, "--trials", str(study.trials)]
     words += flags(kept)
     words += ["--space", preset or SPACE_FILE] if preset != "default" else []
@@ -53,10 +54,6 @@ def insisted(study: Study, identity: Mapping[str, Any]) -> bool:
     """Return whether the search kept to its subset without a look for a signal, where one would have been taken."""
     looks = not study.objective.endswith("loss") and identity.get("pruner") != PBT
     return looks and not study.signal and not study.checking and identity.get("fraction", 1.0) * ETA <= LARGEST_RUNG
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def flags(kept: Mapping[str, Any]) -> list[str]:

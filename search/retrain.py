@@ -15,6 +15,7 @@ from typing import Any
 from ..spaces.errors import BadInput, HpsearchError
 from ..spaces.transfer import handed_over
 from ..studies.records import Model, Trial, TrialState
+from .accelerate_state import accelerate_state_kept
 from .configuration import Configuration
 from .failures import ends_search
 from .model_card import write_card
@@ -24,7 +25,7 @@ from .record import RECORD, model_record, without_places, write_record
 from .study_run import StudyRun
 from .talk import as_typed
 from .training import finite_score
-from .trial_trainer import accelerate_state_kept, fresh_callbacks, rebuild, scheduled, twin_of
+from .trial_trainer import fresh_callbacks, rebuild, scheduled, twin_of
 
 
 def retrain(run: StudyRun, trial: Trial, folder: Path | None = None) -> Model:

@@ -18,11 +18,11 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from ..studies.records import Study, Trial, TrialState
+from .accelerate_state import accelerate_state_kept
 from .configuration import Configuration, plain
 from .errors import TrialPaused
 from .failures import describe
 from .tracker_runs import RUNS, About, Ending, TrackerRun, prepare
-from .trial_trainer import accelerate_state_kept
 
 INTERRUPTED = "INTERRUPTED"
 log = logging.getLogger("hpsearch")

@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any
 
 import datasets
 import transformers
-from accelerate.state import AcceleratorState, GradientState, PartialState
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 from transformers.trainer_callback import DefaultFlowCallback
 
@@ -345,16 +344,3 @@ def stopping_search() -> Iterator[None]:
         raise ended.__cause__ or ended from None
     except (Exception, KeyboardInterrupt) as error:
         raise StopSearch(ends_search(error) or error) from error
-
-
-@contextlib.contextmanager
-def accelerate_state_kept() -> Iterator[None]:
-    """Leave accelerate's process-wide state as it was found: every `TrainingArguments` made here resets it."""
-    kinds = (PartialState, AcceleratorState, GradientState)
-    before = [dict(kind._shared_state) for kind in kinds]
-    try:
-        yield
-    finally:
-        for kind, state in zip(kinds, before, strict=True):
-            kind._shared_state.clear()
-            kind._shared_state.update(state)

@@ -59,3 +59,8 @@ def clean_text(text: str) -> str:
 def dumps(value: object) -> str:
     """Return `value` as JSON text, in its own order and its own script (no `\\u` escapes)."""
     return json.dumps(plain(value), allow_nan=False, ensure_ascii=False)
+
+
+def mapping_of(value: object) -> Mapping[str, Any]:
+    """Return a part of a stored specification; an empty one where another program has written something else."""
+    return value if isinstance(value, Mapping) else {}

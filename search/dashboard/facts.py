@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from ...studies.plain import mapping_of
 from ...studies.records import Model, Study, StudySummary, Trial
 from ...studies.store import StudyStore
 from ...studies.url import safe_url
@@ -43,8 +44,7 @@ class Facts:
     @property
     def notes(self) -> Mapping[str, Any]:
         """What was written down beside it; releases before the first wrote a word."""
-        found = self.study.spec.get("notes")
-        return found if isinstance(found, Mapping) else {}
+        return mapping_of(self.study.spec.get("notes"))
 
     def command(self, words: str) -> str:
         """Return a command on this study, as it is typed."""

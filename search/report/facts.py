@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from ...studies.plain import mapping_of
 from ...studies.records import Failure, Model, Phase, Study, Trial, TrialState
 from ...studies.store import StudyStore
 from ..command_output import baseline_of, gain_words
@@ -76,17 +77,17 @@ class Facts:
     @cached_property
     def notes(self) -> Mapping[str, Any]:
         """What is worth knowing of the study; empty where another program has written something else."""
-        return _mapping(self.study.spec.get("notes"))
+        return mapping_of(self.study.spec.get("notes"))
 
     @cached_property
     def identity(self) -> Mapping[str, Any]:
         """What the study is known by."""
-        return _mapping(self.study.spec.get("identity"))
+        return mapping_of(self.study.spec.get("identity"))
 
     @cached_property
     def space(self) -> Mapping[str, Any]:
         """The written form of the space."""
-        return _mapping(self.identity.get("space"))
+        return mapping_of(self.identity.get("space"))
 
     @cached_property
     def searched(self) -> list[Trial]:
@@ -197,10 +198,6 @@ class Facts:
         """Names of the hyperparameters that took more than one value, those of the space first."""
         names = dict.fromkeys([*self.space, *(name for one in self.searched for name in one.params or {})])
         return [name for name in names if len({str((one.params or {}).get(name)) for one in self.searched}) > 1]
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _running(counts: Mapping[TrialState, int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...spaces.errors import BadInput
@@ -35,7 +36,8 @@ def optuna_study(facts: Facts, *, most: int | None = None) -> optuna.Study | Non
         study = optuna.create_study(direction=facts.study.direction)
     finally:
         log.setLevel(level)
-    study.add_trials([frozen(one, space) for one in trials if space.contains(searched_values(one, space))])
+    known = distributions(space)
+    study.add_trials([frozen(one, known) for one in trials if space.contains(searched_values(one, space))])
     return study if len(study.trials) > 1 else None
 
 
@@ -44,12 +46,11 @@ def searched_values(trial: Trial, space: Space) -> dict[str, Any]:
     return {name: value for name, value in (trial.params or {}).items() if name in space.names}
 
 
-def frozen(trial: Trial, space: Space) -> Any:
-    """Return a trial as Optuna knows it."""
+def frozen(trial: Trial, known: Mapping[str, Any]) -> Any:
+    """Return a trial as Optuna knows it; `known` are the distributions of the space."""
     import optuna
 
-    known = distributions(space)
-    params = {name: value for name, value in (trial.params or {}).items() if name in space.searched}
+    params = {name: value for name, value in (trial.params or {}).items() if name in known}
     return optuna.trial.create_trial(
         params=params, distributions={name: known[name] for name in params}, value=trial.score
     )

@@ -87,3 +87,10 @@ def csv_text(table: list[tuple[str, str]]) -> str:
 def files_below(folder: Path) -> list[str]:
     """Return every file and folder below `folder`."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def write_word_data(folder: Path) -> None:
+    """Write `train.csv` of 300 rows and `valid.csv` of 60, in which one word tells the label."""
+    table = rows(360)
+    (folder / "train.csv").write_text(csv_text(table[:300]), encoding="utf-8")
+    (folder / "valid.csv").write_text(csv_text(table[300:]), encoding="utf-8")

@@ -14,7 +14,7 @@ from hpsearch.search.verdict_words import summary_lines
 from hpsearch.studies.records import Phase, Study, Trial, TrialState
 from hpsearch.studies.store import StudyStore
 
-from .command import COLUMNS, Said, csv_text, done, hpsearch, refused, rows
+from .command import COLUMNS, Said, csv_text, done, hpsearch, refused, rows, write_word_data
 
 #: Learns the word that tells the label on a tenth of the rows, with any of these learning rates.
 SPACE = "learning_rate: {low: 0.001, high: 0.01, log: true, default: 0.002}\n"
@@ -29,9 +29,7 @@ SEARCH = (
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with training and validation data of which one word tells the label."""
     monkeypatch.chdir(tmp_path)
-    table = rows(360)
-    (tmp_path / "train.csv").write_text(csv_text(table[:300]), encoding="utf-8")
-    (tmp_path / "valid.csv").write_text(csv_text(table[300:]), encoding="utf-8")
+    write_word_data(tmp_path)
     (tmp_path / "space.yaml").write_text(SPACE)
     return tmp_path
 

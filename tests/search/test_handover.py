@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hpsearch.search.ladder import Ladder
+from hpsearch.search.statistics import detectable_difference
 from hpsearch.search.strategy import FULL, NONE, Strategy
 from hpsearch.spaces import Float, Space
 from hpsearch.studies.promotion import Promotion
 from hpsearch.studies.records import Phase, Trial, TrialState
 from hpsearch.studies.store import StudyStore
 
-from .command import COLUMNS, Said, csv_text, done, hpsearch, rows
+from .command import COLUMNS, Said, done, hpsearch, write_word_data
 
 RESCALED = Space(
     {
@@ -134,9 +136,7 @@ def test_nothing_is_tried_beside_where_nothing_is_compared_or_all_the_data_was_s
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with training and validation data of which one word tells the label."""
     monkeypatch.chdir(tmp_path)
-    table = rows(360)
-    (tmp_path / "train.csv").write_text(csv_text(table[:300]), encoding="utf-8")
-    (tmp_path / "valid.csv").write_text(csv_text(table[300:]), encoding="utf-8")
+    write_word_data(tmp_path)
     return tmp_path
 
 
@@ -166,6 +166,16 @@ def test_neighbours_on_all_the_data_may_win_and_become_the_model(here: Path):
     assert said["best"]["number"] == said["model"]["trial_number"] == best.number
     assert hpsearch("replay", "hand", "--trial", str(beside[0].number), "--quiet").code == 0
     assert "4 on all of it" in done("check", *_files(), "--strategy", "single", "--trials", "3").out
+
+
+def test_check_says_how_small_a_gain_could_show(here: Path):
+    """D7: before anything is trained, the least gain that the 60 rows of the report split would tell from noise."""
+    Path("space.yaml").write_text("learning_rate: {low: 0.0005, high: 0.02, log: true}\n")
+    least = detectable_difference(0.8, 60)
+
+    said = done("check", *_files()).out
+    shown = "none" if math.isinf(least) else f"{100 * least:.1f} points of accuracy"
+    assert f"{shown}, over a default at 80%" in " ".join(said.split())
 
 
 def _files() -> tuple[str, ...]:

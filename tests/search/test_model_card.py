@@ -23,7 +23,7 @@ from hpsearch.search.record import without_places
 from hpsearch.search.verdict_words import summary_lines
 from hpsearch.studies.store import StudyStore
 
-from .command import COLUMNS, MAIN, ONE_RUNG, TINY, csv_text, done, rows
+from .command import COLUMNS, MAIN, ONE_RUNG, TINY, done, rows, write_word_data
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -59,8 +59,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("HPSEARCH_CACHE", str(tmp_path_factory.mktemp("cache")))
-        (folder / "train.csv").write_text(csv_text(rows(360)[:300]), encoding="utf-8")
-        (folder / "valid.csv").write_text(csv_text(rows(360)[300:]), encoding="utf-8")
+        write_word_data(folder)
         (folder / "space.yaml").write_text(SPACE)
         yield folder
 

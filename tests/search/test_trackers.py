@@ -27,7 +27,7 @@ from hpsearch.search.trackers import check_trackers, trackers_of
 from hpsearch.studies.records import Phase, Study, Trial, TrialState
 from hpsearch.studies.store import StudyStore
 
-from .command import COLUMNS, MAIN, TINY, Said, csv_text, done, files_below, refused, rows
+from .command import COLUMNS, MAIN, TINY, Said, done, files_below, refused, write_word_data
 from .command import hpsearch as command
 
 # MLflow declares its tables in a way that SQLAlchemy 2.1 calls deprecated, and so is not ours to change.
@@ -62,8 +62,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("HPSEARCH_CACHE", str(tmp_path_factory.mktemp("cache")))
-        (folder / "train.csv").write_text(csv_text(rows(360)[:300]), encoding="utf-8")
-        (folder / "valid.csv").write_text(csv_text(rows(360)[300:]), encoding="utf-8")
+        write_word_data(folder)
         (folder / "space.yaml").write_text(SPACE)
         yield folder
 
