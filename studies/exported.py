@@ -196,6 +196,7 @@ class TrialPart(_Part):
     origin: Annotated[int, Field(ge=0, lt=MOST_TRIALS)] | None = None
     predictions: list[Number] | None = None
     environment: dict[str, Any] | None = None
+    prior: str | None = None
 
     @model_validator(mode="after")
     def _is_one_story(self) -> Self:

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Engine, Executable
-
 from . import statements as sql
 from . import transactions as step
-from .engine import transaction
+from .database import Database
 from .errors import StudyNotFound, TrialNotFound
-from .patience import Patience
 from .records import Failure, Model, Study, StudySummary, Trial, Tried
 
 
-class Questions:
+class Questions(Database):
     """The half of a `StudyStore` that only reads."""
-
-    patience: Patience
-    _engine: Engine
 
     def study(self, name: str) -> Study:
         """Return the study of that name. Raises `StudyNotFound`, with the nearest name."""
@@ -101,10 +95,3 @@ class Questions:
     def models(self, study_id: int) -> list[Model]:
         """Return the models of a study, oldest first."""
         return [Model.from_row(row) for row in self._read(sql.models_of(study_id))]
-
-    def _read(self, query: Executable) -> list[step.Row]:
-        def once() -> list[step.Row]:
-            with transaction(self._engine, read_only=True) as connection:
-                return step.rows(connection, query)
-
-        return self.patience.keep_trying(once)

@@ -124,6 +124,7 @@ class Trial:
     device: str | None = None  #: what it ran on, `devices.device_name()`
     predictions: list[Any] | None = None  #: of a final: what it predicts for each row of the report split
     environment: dict[str, Any] | None = None  #: what its result depends on besides its configuration
+    prior: str | None = None  #: name of the study whose winner had this configuration; None: it was proposed here
     started_at: str | None = None
     finished_at: str | None = None
 

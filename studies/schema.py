@@ -23,7 +23,7 @@ from .url import EXAMPLES, is_missing, safe_url, sqlite_path, why_not_writable
 
 #: Every revision this release knows, oldest first: opening a store must not cost the import of Alembic.
 #: A test keeps it equal to `migrations/versions/`.
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 #: How a server makes two upgrades at once wait for each other; SQLite's transaction does it by itself.

@@ -1,41 +1,33 @@
 """The study store: what was asked, what was tried and what came out, in one SQL database.
 
 What it answers is in `questions.py`, its records in `records.py`, SQL in `statements.py`, connections in `engine.py`;
-`schema.py` makes and upgrades the tables. Optuna's half of the same database is `optuna_storage.py`.
+`schema.py` makes and upgrades the tables. Optuna's half of the same database is `optuna_storage.py`, sweeps are in
+`sweep_store.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Unpack
 
-from sqlalchemy import Connection, Executable, Insert
 from sqlalchemy.exc import IntegrityError
 
 from . import statements as sql
 from . import transactions as step
-from .clock import Clock, utc_now, utc_text
-from .engine import make_engine, transaction
+from .clock import utc_text
 from .errors import ConfigurationTaken, StudyExists, StudyNotFound
 from .identity import fingerprint
 from .leases import IsLost
 from .names import check_study_name, new_uid
 from .optuna_storage import forget_optuna_study
-from .patience import Patience
 from .promotion import Promotion
 from .questions import Questions
 from .records import Failure, Model, Study, Trial, TrialState
-from .schema import SchemaState, read_status, require_current, upgrade
 from .trial_fields import TrialFields, columns_of, ending_of
 
 DIRECTIONS = ("maximize", "minimize")
-
-Result = TypeVar("Result")
-#: Long enough for a deadlock to be over; a search waits longer, see `patience.PATIENCE_S`.
-BRIEFLY = Patience(seconds=5.0)
 
 
 class StudyStore(Questions):
@@ -57,52 +49,6 @@ class StudyStore(Questions):
     Every method raises `StoreFailed` where the database refuses, `StoreFull` where it has no room, and `StoreAway`
     where it does not answer for as long as `patience` lasts.
     """
-
-    def __init__(
-        self, url: str, *, clock: Clock = utc_now, patience: Patience = BRIEFLY, read_only: bool = False
-    ) -> None:
-        self.url = url
-        self.patience = patience
-        self._engine = make_engine(url, read_only=read_only)
-        self._clock = clock
-
-    @classmethod
-    def open(
-        cls,
-        url: str,
-        *,
-        create: bool = False,
-        clock: Clock = utc_now,
-        patience: Patience = BRIEFLY,
-        read_only: bool = False,
-    ) -> Self:
-        """Open the store at `url`; `create` makes it where there is none (what `hpsearch run` does).
-
-        Without `create` nothing is written, and where it is `read_only` nothing can be. Raises `StoreUnusable`,
-        `StoreNotFound`, `StoreOutdated` or `StoreTooNew`, each with what to do.
-        """
-        store = cls(url, clock=clock, patience=patience, read_only=read_only)
-        try:
-            status = read_status(store._engine)
-            if create and status.state in (SchemaState.MISSING, SchemaState.EMPTY):
-                status = upgrade(url)
-            require_current(status)
-        except BaseException:
-            store.close()
-            raise
-        return store
-
-    def close(self) -> None:
-        """Close the connections; the next use opens new ones."""
-        self._engine.dispose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # Studies
 
@@ -205,15 +151,21 @@ class StudyStore(Questions):
         return Trial.from_row(row) if row else None
 
     def reserve(
-        self, trial_id: int, params: Mapping[str, Any], *, replicate: str = "", worker: str | None = None
+        self,
+        trial_id: int,
+        params: Mapping[str, Any],
+        *,
+        replicate: str = "",
+        prior: str | None = None,
+        worker: str | None = None,
     ) -> None:
-        """Give a running trial its configuration, real names to values.
+        """Give a running trial its configuration, real names to values; `prior` is the study whose winner had it.
 
         A configuration is had by one trial alone, but for replicates, each of another name. Raises
         `ConfigurationTaken` where another trial has it, and as `record` does.
         """
         key = fingerprint({"params": params, "replicate": replicate})
-        values = {"params": dict(params), "params_key": key}
+        values = {"params": dict(params), "params_key": key, "prior": prior}
         try:
             self._write(partial(step.write_held, trial_id=trial_id, worker=worker, values=values))
         except IntegrityError:
@@ -345,22 +297,3 @@ class StudyStore(Questions):
             return Model.from_row(row)
         except IntegrityError as error:
             raise StudyNotFound from error
-
-    # Transactions: everything above goes through these, and `_read`
-
-    def _write(
-        self, work: Callable[[Connection], Result], again: Callable[[Connection], Result] | None = None
-    ) -> Result:
-        """Run `work` in one transaction; it may be run again as a whole (as `again`), so it keeps nothing elsewhere."""
-
-        def once(work: Callable[[Connection], Result]) -> Result:
-            with transaction(self._engine) as connection:
-                return work(connection)
-
-        return self.patience.keep_trying(partial(once, work), partial(once, again or work))
-
-    def _added(self, new: Insert, by_id: Callable[[int], Executable]) -> step.Row:
-        return self._write(partial(step.add, new=new, by_id=by_id))
-
-    def _changed(self, change: Executable) -> bool:
-        return self._write(lambda connection: connection.execute(change).rowcount == 1)

@@ -17,10 +17,12 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
     Text,
+    Unicode,
     UniqueConstraint,
     false,
 )
@@ -112,6 +114,7 @@ trials = Table(
     Column("progress", Double),
     Column("device", String(255)),
     Column("params_key", String(64)),
+    Column("prior", String(100)),
     Column("objective", Text, nullable=False),
     Column("failure_message", Text),
     Column("checkpoint", Text),
@@ -144,4 +147,57 @@ models = Table(
     _json("spec"),
     Index(None, "study_id"),
     **OPTIONS,
+)
+
+sweep_runs = Table(
+    "hpsearch_sweep_runs",
+    metadata,
+    Column("run_id", Integer, primary_key=True),
+    Column("sweep", String(60), nullable=False),
+    Column("due_at", String(32), nullable=False),
+    Column("label", String(20), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("started_at", String(32), nullable=False),
+    Column("finished_at", String(32)),
+    Column("worker", String(255)),
+    Column("lease_until", String(32)),
+    Column("failure_message", Text),
+    _json("spec"),
+    UniqueConstraint("sweep", "due_at"),  # whoever adds the row runs the sweep: it is run once
+    UniqueConstraint("sweep", "label"),
+    **OPTIONS,
+)
+
+sweep_cells = Table(
+    "hpsearch_sweep_cells",
+    metadata,
+    Column("sweep_cell_id", Integer, primary_key=True),
+    Column("run_id", ForeignKey("hpsearch_sweep_runs.run_id", ondelete="CASCADE"), nullable=False),
+    Column("cell", String(60), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("study", String(100), nullable=False),
+    Column("started_at", String(32), nullable=False),
+    Column("finished_at", String(32)),
+    Column("history", String(64)),
+    Column("failure_message", Text),
+    _json("measured", nullable=True),
+    _json("finding", nullable=True),
+    UniqueConstraint("run_id", "cell"),
+    **OPTIONS,
+)
+
+# APScheduler's own table, with the columns its `SQLAlchemyJobStore` has: here because only an upgrade makes tables.
+scheduler_jobs = Table(
+    "hpsearch_scheduler_jobs",
+    metadata,
+    Column("id", Unicode(191), primary_key=True),
+    Column("next_run_time", Double),
+    Column("job_state", LargeBinary, nullable=False),
+    Index(None, "next_run_time"),
+    mysql_engine="InnoDB",
+    mysql_charset="utf8mb4",
+    mysql_collate="utf8mb4_bin",
+    mariadb_engine="InnoDB",
+    mariadb_charset="utf8mb4",
+    mariadb_collate="utf8mb4_bin",
 )

@@ -1,0 +1,101 @@
+"""Sweeps: their runs, the cells of each, the scheduler's jobs, and trials that begin with another study's winner."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+ON_SERVERS: dict[str, Any] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+    "mariadb_engine": "InnoDB",
+    "mariadb_charset": "utf8mb4",
+    "mariadb_collate": "utf8mb4_bin",
+}
+OPTIONS: dict[str, Any] = {"sqlite_autoincrement": True, **ON_SERVERS}
+INDEX = "ix_hpsearch_scheduler_jobs_next_run_time"
+
+
+def upgrade() -> None:
+    """Make three tables and a column.
+
+    MariaDB cannot take back what a killed upgrade did: what is there already is passed over.
+    """
+    found = sa.inspect(op.get_bind())
+    tables = set(found.get_table_names())
+    if "prior" not in {column["name"] for column in found.get_columns("hpsearch_trials")}:
+        op.add_column("hpsearch_trials", sa.Column("prior", sa.String(100)))
+    if "hpsearch_sweep_runs" not in tables:
+        make_runs()
+    if "hpsearch_sweep_cells" not in tables:
+        make_cells()
+    if "hpsearch_scheduler_jobs" not in tables:
+        make_jobs()
+    if INDEX not in {index["name"] for index in sa.inspect(op.get_bind()).get_indexes("hpsearch_scheduler_jobs")}:
+        op.create_index(INDEX, "hpsearch_scheduler_jobs", ["next_run_time"])
+
+
+def make_runs() -> None:
+    """Make the table of the runs of sweeps."""
+    op.create_table(
+        "hpsearch_sweep_runs",
+        sa.Column("run_id", sa.Integer, nullable=False),
+        sa.Column("sweep", sa.String(60), nullable=False),
+        sa.Column("due_at", sa.String(32), nullable=False),
+        sa.Column("label", sa.String(20), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("started_at", sa.String(32), nullable=False),
+        sa.Column("finished_at", sa.String(32)),
+        sa.Column("worker", sa.String(255)),
+        sa.Column("lease_until", sa.String(32)),
+        sa.Column("failure_message", sa.Text),
+        sa.Column("spec", sa.JSON, nullable=False),
+        sa.PrimaryKeyConstraint("run_id", name="pk_hpsearch_sweep_runs"),
+        sa.UniqueConstraint("sweep", "due_at", name="uq_hpsearch_sweep_runs_sweep_due_at"),
+        sa.UniqueConstraint("sweep", "label", name="uq_hpsearch_sweep_runs_sweep_label"),
+        **OPTIONS,
+    )
+
+
+def make_cells() -> None:
+    """Make the table of the cells of those runs."""
+    op.create_table(
+        "hpsearch_sweep_cells",
+        sa.Column("sweep_cell_id", sa.Integer, nullable=False),
+        sa.Column("run_id", sa.Integer, nullable=False),
+        sa.Column("cell", sa.String(60), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("study", sa.String(100), nullable=False),
+        sa.Column("started_at", sa.String(32), nullable=False),
+        sa.Column("finished_at", sa.String(32)),
+        sa.Column("history", sa.String(64)),
+        sa.Column("failure_message", sa.Text),
+        sa.Column("measured", sa.JSON),
+        sa.Column("finding", sa.JSON),
+        sa.PrimaryKeyConstraint("sweep_cell_id", name="pk_hpsearch_sweep_cells"),
+        sa.UniqueConstraint("run_id", "cell", name="uq_hpsearch_sweep_cells_run_id_cell"),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["hpsearch_sweep_runs.run_id"], name="fk_hpsearch_sweep_cells_run_id", ondelete="CASCADE"
+        ),
+        **OPTIONS,
+    )
+
+
+def make_jobs() -> None:
+    """Make the scheduler's table as APScheduler 3 would."""
+    op.create_table(
+        "hpsearch_scheduler_jobs",
+        sa.Column("id", sa.Unicode(191), nullable=False),
+        sa.Column("next_run_time", sa.Double),
+        sa.Column("job_state", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_hpsearch_scheduler_jobs"),
+        **ON_SERVERS,
+    )
