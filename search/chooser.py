@@ -1,8 +1,8 @@
-"""What the next trial of a study tries: the baseline first, what deserves another try, then what the sampler draws."""
+"""What the next trial of a study tries: the baseline, winners of other studies, what deserves another try, a draw."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from ..studies.identity import fingerprint
 from ..studies.records import Phase, Trial
 from ..studies.store import StudyStore
 from .memory import ran_out_of_memory, to_try_again
+from .priors import Prior
 from .proposals import DRAWS, Proposals, Wanted, left
 from .samplers import grid, make_sampler
 
@@ -26,7 +27,7 @@ class Chooser:
     baseline: Mapping[str, Any]
     store: StudyStore
     study_id: int
-    inherited: Mapping[str, Any] | None = None  #: the best of the study this one was forked from
+    priors: Sequence[Prior] = ()  #: winners of other studies, the most promising first
 
     def proposals(self, trial: Trial) -> Proposals:
         """Return the sampler of one claimed trial.
@@ -49,9 +50,8 @@ class Chooser:
         """Return what trial `number` tries before anything is drawn, if nobody has it."""
         if number == 0:
             return [Wanted(self.space.resolve(self.baseline))]
-        first = []
-        if number == 1 and self.inherited is not None and self.space.contains(self.inherited):
-            first.append(Wanted(self.space.resolve(self.inherited)))
+        known = [one for one in self.priors if self.space.contains(one.params)] if number <= len(self.priors) else []
+        first = [Wanted(self.space.resolve(one.params), prior=one.study) for one in known]
         first += self.again()
         return first + (self.points() if self.sampler == "grid" else [])
 
@@ -68,11 +68,11 @@ class Chooser:
 
     def reserve(self, trial: Trial, wanted: Wanted) -> bool:
         """Return whether the trial has this configuration now, and no other trial has."""
-        values, replicate = wanted
+        values, replicate, prior = wanted
         if not replicate and self.space.size() is not None and self.was_tried(trial, values):
             return False  # by an imported one: these hold no reservation
         try:
-            self.store.reserve(trial.trial_id, values, replicate=replicate, worker=trial.worker)
+            self.store.reserve(trial.trial_id, values, replicate=replicate, prior=prior, worker=trial.worker)
         except ConfigurationTaken:
             return False
         return True

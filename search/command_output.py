@@ -27,7 +27,7 @@ from .strategy import Strategy
 from .talk import as_typed, printable
 from .tasks import Task
 from .verdict_words import summary_lines
-from .view import duration, run_again, short, short_values, shown_params
+from .view import duration, run_again, short, short_values, shown_params, winner_of
 
 #: What stands for a point that one of two learning curves lacks.
 NO_POINT: Mapping[str, Any] = {}
@@ -214,6 +214,7 @@ def _state(trial: Trial) -> str:
 def _values(trial: Trial) -> str:
     notes = [
         "(baseline)" if trial.number == 0 else "",
+        f"({winner_of(trial)})" if trial.prior else "",
         f"({again})" if (again := run_again(trial)) else "",
         f"(attempt {trial.attempt})" if trial.attempt > 1 else "",
         f"(on {worker_place(trial)[0]})" if trial.state is TrialState.RUNNING and trial.worker else "",

@@ -31,11 +31,16 @@ def report_studies(
     form = format_of(output, kind)
     with StudyStore.open(store_url) as store:
         studies = [Facts.of(store, name) for name in names]
-    text = written(studies, form)
-    if output is None and form == MARKDOWN:
+    named = f"{'-and-'.join(slug(name) for name in names)[:LONGEST_NAME]}.{form}"
+    write_report(written(studies, form), output, default=named if form == HTML else None, open_it=open_it)
+
+
+def write_report(text: str, output: Path | None, *, default: str | None, open_it: bool) -> None:
+    """Write a report to `output`, or to the file `default` in this folder; where there is neither, to stdout."""
+    if output is None and default is None:
         sys.stdout.write(text)
         return
-    target = output or Path(f"{'-and-'.join(slug(name) for name in names)[:LONGEST_NAME]}.{form}")
+    target = output or Path(default or "")
     try:
         write_whole(target, text.encode())
     except OSError as error:

@@ -6,7 +6,7 @@ Each goes from options to a `Problem` (`stored_problem`); the road after that is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from .command_output import emit, next_commands, outcome_json, outcome_table, pr
 from .interrupts import raise_if_interrupted
 from .limits import Limits
 from .options import RunOptions
+from .priors import Prior
 from .push import check_token, push
 from .samplers import check_pruner, check_sampler
 from .stored_problem import chatter_away, problem_of, space_of, stored_problem, study_name, task_of
@@ -43,19 +44,34 @@ def run_search(options: RunOptions, *, as_json: bool) -> None:
     space, workers = checked(options)
     workers.check_store(options.store)
     with view_for(quiet=options.quiet) as view:
-        view.phase("preparing the data and the model")
-        with workers.searching(trials=options.trials, killable=options.trial_timeout is not None) as search_study:
-            from .adopt import adopt  # with torch, which takes seconds: something is shown before that
-            from .retrain import retrain, winner
-            from .verdict import conclude
+        run = searched(options, space, workers, view, strategy=strategy_for(options))
+        from .adopt import adopt  # with torch, which takes seconds: something is shown before that
+        from .retrain import retrain, winner
 
-            run = open_run(options, space, view)
-            search_study(run)
-            conclude(run)
         best = winner(run)
         model = None if options.no_retrain else adopt(run, best) or retrain(run, best)
         predictions = predict_test_file(options, model)
     show_outcome(run.store, run.study, best, model, predictions=predictions, as_json=as_json, quiet=options.quiet)
+
+
+def searched(
+    options: RunOptions,
+    space: Space,
+    workers: Workers,
+    view: View,
+    *,
+    strategy: Strategy,
+    priors: Sequence[Prior] = (),
+) -> Any:
+    """Search the study of `options` until it is complete, conclude it, and return its `StudyRun`."""
+    view.phase("preparing the data and the model")
+    with workers.searching(trials=options.trials, killable=options.trial_timeout is not None) as search_study:
+        from .verdict import conclude
+
+        run = open_run(options, space, view, strategy=strategy, priors=priors)
+        search_study(run)
+        conclude(run)
+    return run
 
 
 def join_study(
@@ -111,7 +127,7 @@ def check_test_file(options: RunOptions) -> None:
         )
 
 
-def open_run(options: RunOptions, space: Space, view: View) -> Any:
+def open_run(options: RunOptions, space: Space, view: View, *, strategy: Strategy, priors: Sequence[Prior] = ()) -> Any:
     """Return the `StudyRun` of `options`: the problem built, the study opened by its identity."""
     from .study_run import StudyRun, open_study
     from .tracking import prepare_trackers
@@ -129,10 +145,11 @@ def open_run(options: RunOptions, space: Space, view: View) -> Any:
         output_dir=options.output_dir,
         fork=options.fork,
         limits=limits_of(options),
-        strategy=strategy_for(options),
+        strategy=strategy,
         signal_check=not options.no_signal_check,
         backend=options.backend,
         report_to=check_trackers(options.report_to),
+        priors=priors,
     )
     prepare_trackers(study, view.say)
     return StudyRun(

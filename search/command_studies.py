@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -33,6 +32,7 @@ from .command_output import (
 )
 from .limits import Limits
 from .paths import DEFAULT_OUTPUT, StudyPaths
+from .removal import remove
 from .strategy import Strategy
 from .study_watch import follow
 from .talk import as_typed, tell
@@ -234,9 +234,7 @@ def delete_study(store_url: str, name: str, *, sure: bool) -> None:
     folder = Path(study.folder)
     if not sure and not _agreed(study, folder):
         raise BadInput("nothing was deleted", hint="--yes deletes without asking")
-    store.delete_study(study.study_id)
-    if folder.name.endswith(study.uid):  # only ever a folder that was made for this study
-        shutil.rmtree(folder, ignore_errors=True)
+    remove(store, study)
     tell(f"deleted {study.name!r}")
 
 

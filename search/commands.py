@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from .commands_sweep import sweep
 from .completion import study_names
 from .errors import Interrupted
 from .interrupts import was_interrupted
@@ -50,6 +51,7 @@ app = typer.Typer(
 )
 database = typer.Typer(help="The store's schema.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(database, name="db")
+app.add_typer(sweep, name="sweep")
 
 
 def _version(wanted: bool) -> None:

@@ -73,14 +73,14 @@ class Ladder:
         able = [one for one in best if one.first_number not in failed]
         baseline = [one for one in search_trials(trials) if one.baseline and one.state is TrialState.COMPLETE]
         seeds = self.strategy.final_seeds(self.seed)
-        beside = self.beside(able[0]) if able and seeds else []
+        beside = self.beside(able[0], seeds[0]) if able and seeds else []
         if beside:
             tried = [one for one in full if one.phase is Phase.FINAL and one.origin is None]
             missing = [one for one in beside if one.params not in [there.params for there in tried]]
             first = [*self.again([able[0], *baseline], full, seeds[:1]), *missing]
             if first:
                 return first
-            own = [one for one in full if one.first_number == able[0].first_number and one.seed == self.seed]
+            own = [one for one in full if one.first_number == able[0].first_number and one.seed == seeds[0]]
             able = [*self.ranked([*own, *tried])[:1], *able[1:]]
         return self.again([*able[: self.strategy.compared], *baseline], full, seeds)
 
@@ -95,11 +95,11 @@ class Ladder:
             if (number, seed) not in done
         ]
 
-    def beside(self, leader: Trial) -> list[Promotion]:
+    def beside(self, leader: Trial, seed: int) -> list[Promotion]:
         """Return the neighbours of a configuration that was found on less than all the data, to be tried on all."""
         if self.space is None or leader.fraction == 1.0:
             return []
-        middle = self.promotion(leader, Phase.FINAL, len(self.fractions), 1.0, self.seed)
+        middle = self.promotion(leader, Phase.FINAL, len(self.fractions), 1.0, seed)
         return [
             dataclasses.replace(middle, origin=None, baseline=False, params=params)
             for params in bracket(self.space, middle.params)

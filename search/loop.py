@@ -10,7 +10,7 @@ import contextlib
 import gc
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from .limits import Limits
 from .memory import MemoryLimits, ran_out_of_memory
 from .paths import StudyPaths
 from .population import BEGINNING, PBT, Population, Segment
+from .priors import Prior
 from .progress import TrialCallback
 from .proposals import SpaceExhausted
 from .signal_check import BOLDER, SignalCheck
@@ -77,7 +78,7 @@ class SearchLoop:
     source: SplitSource
     plan: Plan
     baseline: Mapping[str, Any]
-    inherited: Mapping[str, Any] | None = None  #: the best of the study this one was forked from
+    priors: Sequence[Prior] = ()  #: winners of other studies, which are tried after the baseline
     study: Study
     store: StudyStore
     storage: Any  #: Optuna's side of the store
@@ -262,7 +263,7 @@ class SearchLoop:
             sampler=self.plan.sampler,
             seed=self.plan.seed,
             baseline=self.baseline,
-            inherited=self.inherited,
+            priors=self.priors,
             store=self.store,
             study_id=self.study.study_id,
         )

@@ -27,10 +27,11 @@ Values = Mapping[str, Any]
 
 
 class Wanted(NamedTuple):
-    """A configuration to try, and as which replicate if another trial had it before."""
+    """A configuration to try, as which replicate if another trial had it before, and whose winner it was."""
 
     values: Values
     replicate: str = ""
+    prior: str | None = None
 
 
 class SpaceExhausted(BaseException):

@@ -36,6 +36,7 @@ class Strategy:
     confirm: str = QUICK
     finalists: int = 2  #: configurations compared with the baseline by `full`
     seeds: int = 3  #: that `full` compares them over
+    shift: int = 0  #: how far the seeds of the finals are from the study's own: a sweep's runs take turns with theirs
 
     def __post_init__(self) -> None:
         """Raise `BadInput` for a strategy that is none."""
@@ -81,13 +82,19 @@ class Strategy:
         """
         climbing = [(self.places(rung, trials), one) for rung, one in enumerate(self.rungs(fraction)) if rung]
         searched = [(trials, fraction), *((count, one) for count, one in climbing if count > self.compared)]
-        seeds = len(self.final_seeds(0)) - (fraction == 1.0)  # a rung of all the data has done the first
+        seeds = len(self.final_seeds(0))
+        if fraction == 1.0 and not self.shift:
+            seeds -= 1  # a rung of all the data has done the first
         finals = 1 if self.confirm == NONE else seeds * (self.compared + 1) + (beside if fraction < 1 else 0)
         return [*searched, (finals, 1.0)]
 
     def final_seeds(self, seed: int) -> list[int]:
-        """Return the seeds of the finals: the study's own first, for that training may have been done already."""
-        return {NONE: [], QUICK: [seed], FULL: [(seed + one) % 2**32 for one in range(self.seeds)]}[self.confirm]
+        """Return the seeds of the finals: the study's own first, for that training may have been done already.
+
+        Those of a sweep's run are as far from it as `shift` says.
+        """
+        count = {NONE: 0, QUICK: 1, FULL: self.seeds}[self.confirm]
+        return [(seed + self.shift + one) % 2**32 for one in range(count)]
 
 
 MOST = 100  #: finalists and seeds, so that a slip of the keyboard does not cost a month

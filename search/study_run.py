@@ -15,12 +15,13 @@ from ..studies.names import check_study_name, folder_name, new_uid
 from ..studies.optuna_storage import optuna_storage
 from ..studies.optuna_study import open_optuna_study
 from ..studies.patience import PATIENCE_S, Patience
-from ..studies.records import Study, Trial
+from ..studies.records import Study
 from ..studies.store import StudyStore
 from .flatness import check_noise_is_known
 from .limits import Limits
 from .loop import SearchLoop
 from .paths import DEFAULT_OUTPUT, StudyPaths, writable_folder
+from .priors import PRIORS, Prior, priors_of
 from .problem import Problem
 from .quiet import chatter_to
 from .strategy import ONE_RUNG, Strategy
@@ -62,13 +63,12 @@ class StudyRun:
 
     def loop(self, storage: Any) -> SearchLoop:
         """Return the loop over the trials."""
-        parent = self.parent_best()
         return SearchLoop(
             trainer=self.problem.trainer,
             source=self.problem.source,
             plan=self.problem.plan,
             baseline=self.problem.baseline(),
-            inherited=None if parent is None else parent.params,
+            priors=self.priors(),
             study=self.study,
             store=self.store,
             storage=storage,
@@ -82,14 +82,20 @@ class StudyRun:
             storage, self.study.name, direction=self.problem.direction, metric_name=self.problem.objective
         )
 
-    def parent_best(self) -> Trial | None:
-        """Return the best trial of the study this one was forked from: a fork begins with it, after the baseline."""
+    def priors(self) -> list[Prior]:
+        """Return what is tried after the baseline: the best of the study this one was forked from, and what was given.
+
+        All workers find the same, for it is kept with the study.
+        """
+        given = priors_of(self.study)
         if self.study.forked_from is None:
-            return None
+            return given
         try:
-            return self.store.best(self.store.study(self.study.forked_from).study_id)
+            parent = self.store.best(self.store.study(self.study.forked_from).study_id)
         except StudyNotFound:
-            return None  # deleted since
+            return given  # deleted since
+        best = [] if parent is None or not parent.params else [Prior(parent.params, self.study.forked_from)]
+        return [*best, *given]
 
     @contextmanager
     def quietly(self) -> Iterator[None]:
@@ -112,11 +118,12 @@ def open_study(
     signal_check: bool = False,
     backend: str = "optuna",
     report_to: Sequence[str] = (),
+    priors: Sequence[Prior] = (),
 ) -> Study:
     """Return the study `name` of `problem`, made if it is not there.
 
     Raises `StudyChanged` if the study is there and another problem; with `fork`, the changed problem becomes a new
-    study of that name.
+    study of that name. `priors` are tried after the baseline.
     """
     check_study_name(name)
     if limits.stop_when_flat:
@@ -131,7 +138,12 @@ def open_study(
         trials=trials,
         output_dir=output_dir,
         forked_from=name if fork else None,
-        limits={**limits.to_dict(), "strategy": strategy.to_dict(), REPORT_TO: list(report_to)},
+        limits={
+            **limits.to_dict(),
+            "strategy": strategy.to_dict(),
+            REPORT_TO: list(report_to),
+            **({PRIORS: [one._asdict() for one in priors]} if priors else {}),
+        },
         signal_check=signal_check,
         backend=backend,
     )

@@ -205,11 +205,18 @@ def _one_line(text: str) -> str:
 def headline(trial: Trial) -> str:
     """Return one line for a finished trial; a failed one has the class of its failure in place of a score."""
     what = run_again(trial) or ("baseline" if trial.number == 0 else short_values(shown_params(trial)))
+    if trial.prior is not None:
+        what += f" ({winner_of(trial)})"
     state = trial.state.value.lower() if trial.failure is None else trial.failure.value
     how = f"{state:<9} {'-' if trial.score is None else f'{trial.score:.4f}':>8}"
     if trial.state is TrialState.FAILED:
         how = f"failed: {trial.failure}"
     return _one_line(f"trial {trial.number:>3}  {how:<18}  {duration(trial.total_seconds):>6}  {what}")
+
+
+def winner_of(trial: Trial) -> str:
+    """Return whose winner a configuration was before it was tried here; nothing for one that was proposed here."""
+    return "" if trial.prior is None else f"winner of {trial.prior}"
 
 
 def run_again(trial: Trial) -> str:

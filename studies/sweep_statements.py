@@ -37,22 +37,28 @@ def sweep_names() -> Select[Any]:
 
 
 def take_run(run: Mapping[str, Any], held: Mapping[str, Any]) -> Update:
-    """Take a run that is as it was seen: nobody else has taken or renewed it since."""
-    seen = (sweep_runs.c.state == run["state"], _is(sweep_runs.c.lease_until, run["lease_until"]))
+    """Take a run that is as it was seen."""
     values = {"state": RunState.RUNNING.value, "finished_at": None, "failure_message": None, **held}
-    return update(sweep_runs).where(sweep_runs.c.run_id == run["run_id"], *seen).values(**values)
+    return _change_seen(run, values)
+
+
+def give_up(run: Mapping[str, Any], now: str) -> Update:
+    """Give a run up that is as it was seen."""
+    return _change_seen(run, {"state": RunState.SUPERSEDED.value, "finished_at": now, "lease_until": None})
+
+
+def _change_seen(run: Mapping[str, Any], values: Mapping[str, Any]) -> Update:
+    """Change a run unless somebody has taken, renewed or ended it since it was read."""
+    lease = sweep_runs.c.lease_until
+    same = lease.is_(None) if run["lease_until"] is None else lease == run["lease_until"]
+    seen = (sweep_runs.c.run_id == run["run_id"], sweep_runs.c.state == run["state"], same)
+    return update(sweep_runs).where(*seen).values(**values)
 
 
 def change_held_run(run_id: int, worker: str, values: Mapping[str, Any]) -> Update:
     """Change a run that `worker` holds."""
     mine = (sweep_runs.c.worker == worker, sweep_runs.c.state == RunState.RUNNING.value)
     return update(sweep_runs).where(sweep_runs.c.run_id == run_id, *mine).values(**values)
-
-
-def supersede(sweep: str, due_at: str, now: str) -> Update:
-    """Give up the runs of a sweep that wait and were due before `due_at`."""
-    earlier = (sweep_runs.c.sweep == sweep, sweep_runs.c.due_at < due_at, sweep_runs.c.state == RunState.WAITING.value)
-    return update(sweep_runs).where(*earlier).values(state=RunState.SUPERSEDED.value, finished_at=now)
 
 
 def add_cell(values: Mapping[str, Any]) -> Insert:
@@ -86,7 +92,3 @@ def measured(sweep: str | None, cell: str | None) -> Select[Any]:
     if sweep is not None:
         query = query.where(sweep_runs.c.sweep == sweep)
     return query if cell is None else query.where(sweep_cells.c.cell == cell)
-
-
-def _is(column: Any, value: Any) -> Any:
-    return column.is_(None) if value is None else column == value

@@ -61,6 +61,11 @@ class SweepStore(Database):
         rows = [row for row in self._read(sql.runs_of(sweep)) if row["state"] == RunState.RUNNING.value]
         return next((SweepRun.from_row(row) for row in rows if not self._is_lost(row)), None)
 
+    def unfinished(self, sweep: str) -> SweepRun | None:
+        """Return the newest run of a sweep that was begun, is not finished, and that nobody works on."""
+        rows = [row for row in self._read(sql.runs_of(sweep)) if self._is_free(row)]
+        return SweepRun.from_row(rows[-1]) if rows else None
+
     def claim(
         self, sweep: str, due: datetime, *, label: str, longer_label: str, worker: str, spec: Mapping[str, Any]
     ) -> Claim:
@@ -70,7 +75,7 @@ class SweepStore(Database):
         of the sweep has that name.
         """
         due_at, held = utc_text(due), self._held(worker)
-        self._write(lambda connection: connection.execute(sql.supersede(sweep, due_at, self._now())))
+        self._give_up_before(sweep, due_at)
         new = {"sweep": sweep, "due_at": due_at, "started_at": self._now(), "spec": dict(spec), **held}
         for name in (label, longer_label):
             found = self._read(sql.run_due_at(sweep, due_at))
@@ -111,9 +116,18 @@ class SweepStore(Database):
         except IntegrityError:
             return
 
+    def _give_up_before(self, sweep: str, due_at: str) -> None:
+        for row in self._read(sql.runs_of(sweep)):
+            if row["due_at"] < due_at and self._is_free(row):
+                self._changed(sql.give_up(row, self._now()))
+
+    def _is_free(self, row: step.Row) -> bool:
+        """Return whether a run is unfinished and nobody works on it."""
+        lost = row["state"] == RunState.RUNNING.value and self._is_lost(row)
+        return lost or row["state"] == RunState.WAITING.value
+
     def _take(self, row: step.Row, held: Mapping[str, Any]) -> Claim:
-        free = row["state"] in (RunState.WAITING.value, RunState.FAILED.value)
-        if not free and not (row["state"] == RunState.RUNNING.value and self._is_lost(row)):
+        if not self._is_free(row) and row["state"] != RunState.FAILED.value:
             return Claim(SweepRun.from_row(row), mine=False)
         mine = self._changed(sql.take_run(row, held))
         return Claim(SweepRun.from_row(step.only(self._read(sql.run_by_id(row["run_id"])))), mine)

@@ -16,7 +16,7 @@ from ...studies.optuna_twin import inside, optuna_moment, optuna_state, reports
 from ...studies.records import Study, Trial
 from ...studies.store import StudyStore
 from ..command_output import short_message, worker_place
-from ..view import run_again
+from ..view import run_again, winner_of
 
 #: Added to our keys of what Optuna has none of: no two studies, and no two trials, have one.
 OWN_KEYS = 10**9
@@ -95,7 +95,7 @@ def _space_of(study: Study) -> Space | None:
 def attributes(study: Study, trial: Trial, shown: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is told of a trial besides its score and the values that are `shown` as its parameters."""
     about = {
-        "runs": run_again(trial) or ("baseline" if trial.baseline else None),
+        "runs": run_again(trial) or ("baseline" if trial.baseline else winner_of(trial) or None),
         "fraction": trial.fraction,
         "seed": trial.seed,
         "failure": trial.failure and trial.failure.value,

@@ -10,7 +10,7 @@ from typing import Any
 from ...studies.records import Failure, Trial, TrialState
 from ..reproduce import SPACE_FILE, recipe
 from ..verdict_words import ledger_line
-from ..view import duration, run_again, short, shown_params
+from ..view import duration, run_again, short, shown_params, winner_of
 from .facts import Facts
 
 #: Trials that a table shows; a page with ten thousand is no page.
@@ -195,7 +195,7 @@ def trials_table(facts: Facts) -> Table:
                 Cell(score_text(one), one.score),
                 Cell(duration(one.total_seconds), one.total_seconds),
                 *(value_cell(shown_params(one).get(name)) for name in names),
-                Cell(run_again(one) or ("baseline" if one.baseline else "")),
+                Cell(run_again(one) or ("baseline" if one.baseline else winner_of(one))),
             ],
             best=facts.best is not None and one.number == facts.best.number,
         )

@@ -17,6 +17,7 @@ from transformers import Trainer
 
 from hpsearch import Choice, Float, Space
 from hpsearch.search.chooser import Chooser
+from hpsearch.search.priors import Prior
 from hpsearch.search.proposals import DRAWS, Proposals, SpaceExhausted, Wanted, left, shuffled
 from hpsearch.search.samplers import SAMPLERS, STARTUP
 from hpsearch.search.view import View
@@ -227,7 +228,7 @@ def test_a_search_that_comes_too_late_for_the_last_configuration_ends(toy):
 def test_a_fork_begins_with_the_best_of_its_parent(sampler, drawing):
     """B7: after the baseline comes what the parent found, with every sampler, and it is not tried again."""
     best = {"per_device_train_batch_size": 48, "optim": "adagrad"}
-    study = drawing(PLAIN, sampler, inherited=best)
+    study = drawing(PLAIN, sampler, priors=[Prior(best, "parent")])
     found = [study.draw() for _ in range(5)]
 
     assert [PLAIN.baseline({}), best] == found[:2]
@@ -239,7 +240,7 @@ def test_a_fork_begins_with_the_best_of_its_parent(sampler, drawing):
 )
 def test_what_a_fork_cannot_begin_with_is_left_out(inherited, drawing):
     """A parent's best that is the baseline is not tried twice, one outside the fork's space not at all."""
-    study = drawing(PLAIN, inherited=inherited)
+    study = drawing(PLAIN, priors=[Prior(inherited, "parent")])
     found = [study.draw() for _ in range(3)]
 
     assert 3 == distinct(found)
