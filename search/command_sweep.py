@@ -195,9 +195,8 @@ def print_plan(sweep: Sweep, cells: Sequence[PlannedCell], done: set[str]) -> No
     total = f"{sum(one.trainings for one in left):.1f} full trainings"
     expected = f", {sum(known):.0f} minutes by this store's history" if known else ""
     unknown = f"; no history of {len(left) - len(known)} of them" if known and len(known) < len(left) else ""
-    show_line(
-        f"{len(cells)} cells, {len(cells) - len(left)} done in the run that is due; the others: {total}{expected}{unknown}"
-    )
+    show_line(f"{len(cells)} cells, {len(cells) - len(left)} of them done in the run that is due")
+    show_line(f"to do: {total}{expected}{unknown}")
     show_line(f"next due {next_due(sweep)}" if sweep.timetable else "no schedule: `hpsearch sweep run` runs it at once")
 
 

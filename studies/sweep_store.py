@@ -167,6 +167,10 @@ class SweepStore(Database):
         """Write down why a cell came to nothing."""
         self._end_cell(cell, RunState.FAILED, {"failure_message": _kept(message)})
 
+    def put_back_cell(self, cell: SweepCell) -> None:
+        """Let a cell wait that was interrupted."""
+        self._changed(sql.change_cell(cell.sweep_cell_id, {"state": RunState.WAITING.value}))
+
     def _end_cell(self, cell: SweepCell, state: RunState, values: Mapping[str, Any]) -> None:
         written = {"state": state.value, "finished_at": self._now(), **values}
         self._changed(sql.change_cell(cell.sweep_cell_id, written))

@@ -14,7 +14,7 @@ from typing import Any, Self
 class RunState(enum.StrEnum):
     """The life of a sweep's run, and of a cell in it. Members are added, never renamed.
 
-    A run that waits was begun and is not finished: it is continued. A cell never waits.
+    What waits was begun and is not finished: it is continued.
     """
 
     WAITING = "WAITING"

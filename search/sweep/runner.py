@@ -194,7 +194,10 @@ class RunOfSweep:
             row = self.store.begin_cell(self.run.run_id, cell.name, self.study_name(cell))
             try:
                 self.run_cell(cell, row, left)
-            except CellStopped:
+            except (CellStopped, KeyboardInterrupt) as error:
+                self.store.put_back_cell(row)
+                if isinstance(error, KeyboardInterrupt):
+                    raise
                 return
             except HpsearchError as error:
                 told = f"{error}" + (f" ({error.hint})" if error.hint else "")
