@@ -56,15 +56,16 @@ def run_file(
     path: Path, *, only: Sequence[str], max_minutes: float | None, at_once: bool, verbose: bool, as_json: bool
 ) -> int:
     """Run what is due of a sweep; return the exit code."""
-    from .sweep.runner import due_of, run_sweep
+    from .sweep.runner import chosen_cells, due_of, run_sweep
 
     if max_minutes is not None and not max_minutes > 0:
         raise BadInput(f"--max-minutes takes a number above 0, got {max_minutes!r}")
     sweep = read_sweep(path)
+    chosen = chosen_cells(sweep, only)
     with SweepStore.open(sweep.store, create=True) as store:
         due = due_of(sweep, store, now=utc_now(), at_once=at_once)
         try:
-            ended = run_sweep(sweep, store, due=due, only=only, max_minutes=max_minutes, verbose=verbose)
+            ended = run_sweep(sweep, store, due=due, chosen=chosen, max_minutes=max_minutes, verbose=verbose)
         except KeyboardInterrupt:
             raise Interrupted from None
     print_ended(ended, as_json=as_json)

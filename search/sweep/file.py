@@ -151,19 +151,13 @@ def read_sweep(path: Path | str) -> Sweep:
 
 
 def _checked(content: Mapping[Any, Any], lines: Lines) -> SweepFile:
+    lists = {option: axis for axis, option in AXES.items()}
     for key in content:
         if key in DECIDED and key not in KEYS:
             raise BadInput(f"{lines.where((key,))}: `{key}` is not for a sweep: {DECIDED[key]}")
-        if key not in KEYS and key not in OPTIONS:
-            hint = did_you_mean(str(key), {*KEYS, *OPTIONS})
-            singular = {option: axis for axis, option in AXES.items()}
-            raise BadInput(
-                f"{lines.where((str(key),))}: unknown key {key!r:.80}",
-                hint=f"did you mean {singular[key]!r}, a list?" if key in singular else hint,
-            )
-        if key in AXES.values():
-            axis = next(axis for axis, option in AXES.items() if option == key)
-            raise BadInput(f"{lines.where((key,))}: unknown key {key!r}", hint=f"did you mean {axis!r}, a list?")
+        if key in lists or key not in KEYS | OPTIONS:
+            hint = f"did you mean {lists[key]!r}, a list?" if key in lists else did_you_mean(str(key), KEYS | OPTIONS)
+            raise BadInput(f"{lines.where((str(key),))}: unknown key {key!r:.80}", hint=hint)
     try:
         return SweepFile.model_validate(content)
     except ValidationError as error:
@@ -172,11 +166,11 @@ def _checked(content: Mapping[Any, Any], lines: Lines) -> SweepFile:
 
 def _told(error: ValidationError, content: Mapping[Any, Any], lines: Lines) -> str:
     """Return the first complaint as a sentence with its line."""
-    first = error.errors(include_url=False)[0]
+    first, *_ = sorted(error.errors(include_url=False), key=lambda one: one["type"] == "missing")
     place = [part for part in first["loc"] if part in content or isinstance(part, int) or part in _inner(content)]
     name = ".".join(str(part) for part in place) or "it"
     if first["type"] == "missing":
-        return f"{lines.where(place[:-1])}: `{first['loc'][-1]}` is missing"
+        return f"{lines.where(place)}: `{'.'.join(str(part) for part in first['loc'])}` is missing"
     message = first["msg"].removeprefix("Value error, ")
     return f"{lines.where(place)}: `{name}` {first['input']!r:.80}: {message[:1].lower()}{message[1:]}"
 

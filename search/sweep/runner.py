@@ -90,18 +90,17 @@ def run_sweep(
     *,
     due: datetime,
     stop: threading.Event | None = None,
-    only: Sequence[str] = (),
+    chosen: Sequence[Cell] | None = None,
     max_minutes: float | None = None,
     say: Say = tell,
     verbose: bool = False,
 ) -> Ended:
-    """Run the cells of a sweep that are due at `due` and not done, or those of them that match `only`.
+    """Run the cells of a sweep that are not done in its run of `due`, or those of them that were `chosen`.
 
     Raises `HpsearchError` where another run of the sweep is not over and the file says `overlap: fail`, and
     `KeyboardInterrupt`; a run that was interrupted can be continued.
     """
     stop = stop or threading.Event()
-    chosen = chosen_cells(sweep, only)
     if not free_to_run(sweep, store, due, stop, say):
         return Ended(sweep=sweep, run=None)
     date, moment = labels(sweep, due)
@@ -123,7 +122,7 @@ def run_sweep(
         renewed=time.monotonic(),
     )
     try:
-        work.run_cells(chosen)
+        work.run_cells(sweep.cells if chosen is None else chosen)
     except BaseException:
         store.end(run, RunState.WAITING)
         raise
