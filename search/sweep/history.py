@@ -64,10 +64,11 @@ def night(measured: Mapping[str, Any]) -> Night:
 
 
 def words(found: Finding, segment: Sequence[Measured]) -> str:
-    """Return the finding in one sentence, with the date of the run since when it is so."""
-    if found.since is None or found.since >= len(segment):
+    """Return the finding in one sentence, with the date of the run since when it is so in place of its number."""
+    if found.since is None:
         return found.words
-    return f"{found.words}, since the run of {segment[found.since].label}"
+    when = f"the run of {segment[found.since].label}" if found.since < len(segment) else "this run"
+    return found.words.replace(f"since run {found.since}", f"since {when}")
 
 
 def why_new(last: Measured, measured: Mapping[str, Any]) -> str:
