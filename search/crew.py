@@ -203,16 +203,25 @@ class Crew:
             member = self.holder(trial)
             if member is None or now - since < trial_timeout + GRACE_S:
                 continue
-            with suppress(LeaseLost, TrialFinished):
-                self.store.finish(
-                    trial.trial_id,
-                    TrialState.FAILED,
-                    failure=Failure.TIMEOUT,
-                    failure_message=f"stuck, and killed after {now - since:.0f} s of the {trial_timeout:g} s allowed",
-                    worker=trial.worker,
-                    seconds={"train": now - since},
-                )
+            message = f"stuck, and killed after {now - since:.0f} s of the {trial_timeout:g} s allowed"
+            try:
+                self.fail_stuck(trial, message, now - since)
+            except StoreAway:  # it may be this very worker that keeps everybody from writing
+                member.bury(0.0)
+                self.fail_stuck(trial, message, now - since)
             member.bury(0.0)
+
+    def fail_stuck(self, trial: Trial, message: str, seconds: float) -> None:
+        """Write down that a trial was stuck, before anybody sees its worker dead and gives it another attempt."""
+        with suppress(LeaseLost, TrialFinished):
+            self.store.finish(
+                trial.trial_id,
+                TrialState.FAILED,
+                failure=Failure.TIMEOUT,
+                failure_message=message,
+                worker=trial.worker,
+                seconds={"train": seconds},
+            )
 
     @contextmanager
     def ending(self) -> Iterator[None]:
