@@ -27,8 +27,8 @@ from .view import duration
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .sweep.ended import Ended
     from .sweep.plan import PlannedCell
-    from .sweep.runner import Ended
 
 FAILED, REGRESSION = 1, 4
 

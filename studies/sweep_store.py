@@ -95,7 +95,12 @@ class SweepStore(Database):
     def end(self, run: SweepRun, state: RunState, message: str | None = None) -> bool:
         """Give a run its last state, or let it wait to be continued; False when it is not this worker's any more."""
         finished = self._now() if state.is_over else None
-        values = {"state": state.value, "finished_at": finished, "lease_until": None, "failure_message": _kept(message)}
+        values: dict[str, Any] = {
+            "state": state.value,
+            "finished_at": finished,
+            "lease_until": None,
+            "failure_message": _kept(message),
+        }
         return self._changed(sql.change_held_run(run.run_id, run.worker or "", values))
 
     def skip(self, sweep: str, due: datetime, *, label: str, state: RunState, message: str, worker: str) -> None:

@@ -34,6 +34,7 @@ def main() -> int:
     end_with_the_sweep()
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints is no answer
+    answer: dict[str, Any]
     try:
         answer = {"measured": searched_and_measured(orders)}
     except KeyboardInterrupt:
@@ -52,7 +53,9 @@ def searched_and_measured(orders: dict[str, Any]) -> dict[str, Any]:
     """Search the study of a cell, or what is left of it, and measure what came out."""
     from ..command_run import checked, searched, strategy_for
 
-    given = {name: Path(value) if name in PATHS and value else value for name, value in orders["options"].items()}
+    given: dict[str, Any] = {
+        name: Path(value) if name in PATHS and value else value for name, value in orders["options"].items()
+    }
     options = RunOptions(**given)
     space, workers = checked(options)
     workers.check_store(options.store)

@@ -144,7 +144,7 @@ def read_sweep(path: Path | str) -> Sweep:
         warm_start=file.warm_start,
         overlap=file.overlap,
         notify=shlex.split(file.notify) if isinstance(file.notify, str) else file.notify,
-        keep_runs=file.retention and file.retention.runs,
+        keep_runs=None if file.retention is None else file.retention.runs,
         content=dict(content),
         lines=lines,
     )

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...studies.plain import plain
 from .alarm import State
-
-if TYPE_CHECKING:
-    from .runner import Ended
+from .ended import Ended
 
 #: Seconds that the command may take.
 LIMIT_S = 60.0

@@ -26,9 +26,10 @@ from ...studies.sweeps import RunState, SweepCell, SweepRun
 from ...studies.worker import worker_name
 from ..removal import remove
 from ..talk import tell
-from .alarm import State, seeds_of
+from .alarm import seeds_of
 from .cell_run import CellStopped, run_cell, seconds_left
 from .cells import Cell
+from .ended import Ended
 from .file import Sweep, read_sweep
 from .history import judge
 from .notice import notify
@@ -41,26 +42,6 @@ RENEW_S = 60.0
 WAIT_S = 2.0
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How running a sweep ended."""
-
-    sweep: Sweep
-    run: SweepRun | None  #: None where nothing was due
-    cells: Sequence[SweepCell] = ()  #: those of the run that were begun
-    left: Sequence[str] = ()  #: names of cells that are still to be run
-
-    @property
-    def alarms(self) -> list[SweepCell]:
-        """The cells that are worse than their own history."""
-        return [one for one in self.cells if (one.finding or {}).get("state") == State.WORSE]
-
-    @property
-    def failed(self) -> list[SweepCell]:
-        """The cells that came to nothing."""
-        return [one for one in self.cells if one.state is RunState.FAILED]
 
 
 def run_due(path: str, *, now: datetime, stop: threading.Event) -> None:

@@ -23,7 +23,8 @@ def priors_for(store: SweepStore, sweep: str, cell: Cell, trials: int) -> list[P
 
     Those that the cell's space does not hold are left out, and so is the baseline, which is tried anyway.
     """
-    space, found = space_of(cell.options), []
+    found: list[Prior] = []
+    space = space_of(cell.options)
     for one in similar(store.measured(), sweep, cell):
         winner = (one.cell.measured or {}).get("winner") or {}
         params = winner.get("params")
