@@ -105,7 +105,7 @@ class SweepStore(Database):
 
     def skip(self, sweep: str, due: datetime, *, label: str, state: RunState, message: str, worker: str) -> None:
         """Note that a run did not take place; nothing where somebody has begun or noted it."""
-        values = {
+        values: dict[str, Any] = {
             "sweep": sweep,
             "due_at": utc_text(due),
             "label": label,

@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from transformers import BertConfig, BertModel
 
 from hpsearch.search.errors import Interrupted
+from hpsearch.search.models import TINY_CONFIG, tiny_tokenizer
 from hpsearch.search.sweep.alarm import CYCLE
 from hpsearch.search.sweep.file import read_sweep
 from hpsearch.search.sweep.runner import due_of, run_sweep
@@ -28,7 +31,7 @@ from hpsearch.studies.sweep_store import SweepStore
 from hpsearch.studies.sweeps import RunState, SweepCell
 from hpsearch.studies.worker import worker_name
 
-from .command import MAIN, hpsearch, refused, write_word_data
+from .command import MAIN, hpsearch, refused, rows, write_word_data
 
 #: One cell whose trainings take a second each.
 FILE = """\
@@ -109,20 +112,50 @@ def receiver() -> Iterator[Receiver]:
 
 
 class Nights:
-    """A sweep that ran on four nights; on the last its default learns nothing any more."""
+    """A sweep that ran on four nights: before the last the default of one cell and the tokenizer of another break."""
 
     def __init__(self, folder: Path, receiver: Receiver) -> None:
         notify = json.dumps([sys.executable, "-c", POST, receiver.url])
-        text = FILE + f"notify: {notify}\nretention: {{runs: 3}}\n"
+        text = (
+            FILE.replace("[tiny]", "[tiny, encoder]").replace("seeds: 2", "seeds: 3")
+            + f"notify: {notify}\nretention: {{runs: 3}}\n"
+        )
         self.file = write_files(folder, text)
+        tokenizer = write_encoder(folder / "encoder")
         self.ended = [run_night(self.file, night) for night in range(3)]
         self.quiet = list(receiver.received)
-        self.file.write_text(text + "set: [learning_rate=1e-9]\n", encoding="utf-8")
+        lowered = "overrides: [{where: {model: tiny}, set: [learning_rate=1e-9]}]\n"
+        self.file.write_text(text + lowered, encoding="utf-8")
+        break_tokenizer(tokenizer)
         self.ended.append(run_night(self.file, 3))
+
+    def of(self, cell: str) -> list[SweepCell]:
+        """Return a cell on each night."""
+        return [next(one for one in night.cells if one.cell == cell) for night in self.ended]
 
     @property
     def cells(self) -> list[SweepCell]:
-        return [one.cells[0] for one in self.ended]
+        """The cell with the built-in model on each night."""
+        return self.of("words-tiny")
+
+
+def write_encoder(folder: Path) -> Path:
+    """Write a small model that knows the words of the data; return the file with its words."""
+    words = [text for text, _ in rows(360)]
+    tokenizer = tiny_tokenizer(iter(words))
+    config = BertConfig(**TINY_CONFIG, vocab_size=len(tokenizer))
+    torch.manual_seed(1)
+    BertModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder / "tokenizer.json"
+
+
+def break_tokenizer(file: Path) -> None:
+    """Let a tokenizer know no word any more, as a bad release of one would."""
+    content = json.loads(file.read_text(encoding="utf-8"))
+    pieces = content["model"]["vocab"]
+    content["model"]["vocab"] = {piece if number < 5 else f"~{piece}~": number for piece, number in pieces.items()}
+    file.write_text(json.dumps(content), encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -136,14 +169,16 @@ def test_each_night_is_an_ordinary_study(nights):
     assert ["toy/2026-03-01/words-tiny", "toy/2026-03-02/words-tiny"] == [one.study for one in nights.cells[:2]]
     _, trials = study_of(nights.file, nights.cells[1])
     assert 3 == sum(one.phase is Phase.SEARCH for one in trials)
-    assert {(44, True), (45, True)} <= {(one.seed, one.baseline) for one in trials if one.phase is Phase.FINAL}
+    assert {(45, True), (46, True), (47, True)} <= {
+        (one.seed, one.baseline) for one in trials if one.phase is Phase.FINAL
+    }
 
 
 def test_seeds_take_turns_and_come_again(nights):
-    """Each night has a block of its own, so that five nights know ten seeds, and then the first block is next."""
+    """Each night has a block of its own, so that five nights know fifteen seeds, and then the first block is next."""
     seeds = [one.measured["winner"]["seeds"] for one in nights.cells]
 
-    assert [[42, 43], [44, 45], [46, 47], [48, 49]] == seeds
+    assert [[42, 43, 44], [45, 46, 47], [48, 49, 50], [51, 52, 53]] == seeds
     assert all(one.measured["baseline"]["seeds"] == found for one, found in zip(nights.cells, seeds, strict=True))
     assert CYCLE == 5
 
@@ -156,8 +191,8 @@ def test_a_measurement_has_scores_errors_and_what_they_may_depend_on(nights):
         measured[name] for name in ("metric", "direction", "split", "rows")
     )
     assert 60 == len(measured["winner"]["errors"])
-    mean = sum(measured["winner"]["scores"]["accuracy"]) / 2
-    assert mean == pytest.approx(1 - sum(measured["winner"]["errors"]) / 60)
+    mean = sum(measured["winner"]["scores"]["accuracy"]) / 3
+    assert mean == pytest.approx(1 - sum(measured["winner"]["errors"]) / 60, abs=1e-4)
     assert {"accuracy", "f1", "matthews_correlation"} == set(measured["winner"]["scores"])
     assert {"torch", "transformers", "python"} <= set(measured["environment"]["versions"])
     assert measured["environment"]["machine"]["processor"]
@@ -181,7 +216,17 @@ def test_a_planted_regression_is_found_and_named(nights, receiver):
     assert finding["rows"]["p"] < 0.01
     (told,) = receiver.received
     assert (["worse"], "toy", "2026-03-04") == (told["reasons"], told["sweep"], told["run"])
-    assert "worse" == told["cells"][0]["state"]
+    assert ["worse", "worse"] == [one["state"] for one in told["cells"]]
+
+
+def test_a_broken_tokenizer_is_found_and_named(nights):
+    """Nothing in the file has changed: the finding says that it is the model's files."""
+    finding = nights.of("words-encoder")[3].finding
+
+    assert ("worse", 3) == (finding["state"], finding["since"])
+    assert [line.partition(":")[0] for line in finding["changes"] if line.startswith("study.")] == [
+        "study.model.fingerprint"
+    ]
 
 
 def test_a_run_begins_with_the_winner_of_the_one_before(nights):
@@ -202,7 +247,8 @@ def test_studies_of_old_runs_are_deleted_and_scores_kept(nights):
     with StudyStore.open(store) as studies, SweepStore.open(store) as sweeps:
         names = {one.study.name for one in studies.studies()}
         folders = [Path(one.study.folder) for one in studies.studies()]
-        assert {one.study for one in nights.cells[1:]} == names
+        kept = [*nights.cells[1:], *nights.of("words-encoder")[1:]]
+        assert {one.study for one in kept} == names
         assert 4 == len(sweeps.measured("toy", "words-tiny"))
     assert set(folders) == set((nights.file.parent / "hpsearch-output").iterdir())
 
