@@ -1,0 +1,1 @@
+"""Scheduled sweeps: many studies, compared with their own history."""
