@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -53,7 +52,7 @@ def moment(text: str) -> datetime:
 
 
 def seen_on_a_clock(cron: str, zone: str, after: datetime, until: datetime) -> Iterator[datetime]:
-    """Yield the due times as somebody would who looks at a clock on the wall, minute by minute, from two days before."""
+    """Yield the due times as somebody would who looks at a clock on the wall, each minute from two days before."""
     wanted = CronSim(cron, datetime(2000, 1, 1))
     by_the_clock = "*" in (cron.split()[0][0], cron.split()[1][0])
     shown: set[datetime] = set()
@@ -200,5 +199,5 @@ def test_a_timetable_is_said_and_compared():
 
     assert "At 02:30 on Monday through Friday (Europe/Berlin)" == timetable.words()
     assert "Mon 2026-03-30 02:30 CEST" == timetable.local(moment("2026-03-30T00:30"))
-    assert Timetable("30 2 * * MON-FRI", "Europe/Berlin") == timetable == pickle.loads(pickle.dumps(timetable))
+    assert Timetable("30 2 * * MON-FRI", "Europe/Berlin") == timetable
     assert Timetable("30 2 * * MON-FRI") != timetable
