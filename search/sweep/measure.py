@@ -107,7 +107,8 @@ def row_errors(predicted: Sequence[Any], labels: Any, *, regression: bool) -> li
 
 def environment(run: StudyRun, trials: Sequence[Trial]) -> dict[str, Any]:
     """Return what a score may depend on besides data and metric: what is named when it has changed."""
-    identity = {name: value for name, value in run.study.spec["identity"].items() if name not in ("data", "versions")}
+    whole = run.study.spec["identity"]
+    identity = {name: value for name, value in whole.items() if name not in ("data", "versions")}
     threads = {one.environment["threads"] for one in trials if one.environment and "threads" in one.environment}
     devices = {one.device for one in trials if one.device}
     return {
@@ -121,6 +122,9 @@ def environment(run: StudyRun, trials: Sequence[Trial]) -> dict[str, Any]:
             "threads": sorted(threads),
             "system": platform.platform(),
         },
+        "tokenised": whole.get(
+            "data"
+        ),  # what a tokenizer made of the texts: another one, and it is another fingerprint
         "study": identity | {"strategy": {**run.study.limits.get("strategy", {}), "shift": None}},
     }
 
