@@ -77,8 +77,7 @@ class SweepServer:
         self._load = load or _reader()
         self._run_due = run_due or _runner()
         self._clock = clock
-        self._executor = executor or ThreadPoolExecutor(1)
-        self.scheduler = scheduler(timezone="UTC", executors={"default": self._executor})
+        self.scheduler = scheduler(timezone="UTC", executors={"default": executor or ThreadPoolExecutor(1)})
         self.stop = threading.Event()  #: set once: no run begins any more, and one that runs is handed back
         self._served: dict[str, Served] = {}
         for path in paths:
