@@ -104,7 +104,7 @@ def report_sweep(path: Path, *, output: Path | None, kind: str | None, open_it: 
 
     form = format_of(output, kind)
     sweep = read_sweep(path)
-    with SweepStore.open(sweep.store) as store:
+    with opened(sweep) as store:
         text = written(sweep, store, form)
     write_report(text, output, default=f"{sweep.path.stem}.html" if form == "html" else None, open_it=open_it)
 

@@ -22,7 +22,7 @@ function narrowed(layout) {
 
 function draw(place) {
   const figure = JSON.parse(document.getElementById(place.dataset.figure).textContent);
-  if (place.clientWidth < 480) narrowed(figure.layout);
+  if (place.clientWidth < 480 && !place.closest(".small")) narrowed(figure.layout);
   Plotly.newPlot(place, figure.data, figure.layout, { responsive: true, displayModeBar: false }).then(() => {
     Plotly.relayout(place, themed(place.layout));
     place.dataset.drawn = "true";

@@ -56,6 +56,8 @@ def page(
         {
             "id": part.name,
             "title": part.title,
+            "small": part.small,
+            "legend": part.legend,
             "figures": [known[name] for name in part.pictures if name in known],
             "tables": [table_of(one) for one in part.tables],
             "texts": part.texts,
@@ -145,6 +147,8 @@ def attributes(cell: Cell) -> Markup:
     """Return what an element says of its cell besides the text."""
     if cell.share is not None:
         return Markup(' class="share" style="background: rgba(86, 150, 210, {})"').format(f"{0.6 * cell.share:.2f}")
+    if cell.mark:
+        return Markup(' class="{}"').format(escape(cell.mark))
     if cell.sort is not None:
         return Markup(' class="number" data-sort="{}"').format(escape(f"{cell.sort:.12g}"))
     return Markup("")

@@ -25,6 +25,7 @@ class Cell:
     text: str
     sort: float | None = None  #: what it is sorted by, where it is a number
     share: float | None = None  #: 0 to 1, how much of the cell is coloured
+    mark: str = ""  #: words that have a look in `page.css`, such as `short worse`; others have none
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Section:
     name: str
     title: str
     pictures: Sequence[str] = ()  #: names of `figures.pictures`
+    small: bool = False  #: whether the pictures stand beside each other, as many as there is room for
+    legend: str = ""  #: how to read the pictures; said where there are any
     tables: Sequence[Table] = ()
     texts: Sequence[str] = ()
     codes: Sequence[str] = field(default=())
