@@ -111,26 +111,28 @@ def report_sweep(path: Path, *, output: Path | None, kind: str | None, open_it: 
 
 def install_sweep(path: Path, *, only_print: bool) -> None:
     """Put a sweep into this user's crontab, or print what the schedulers that people have would need."""
-    from .sweep.install import crontab_line, github_workflow, install_crontab, systemd_units
+    from .sweep.crontab import crontab_block, install_crontab
+    from .sweep.github import github_workflow
+    from .sweep.scheduled import timetable_of
+    from .sweep.systemd import systemd_units
 
     sweep = read_sweep(path)
-    if sweep.timetable is None:
-        raise BadInput(f"{sweep.path} has no schedule", hint='add `schedule: {cron: "0 2 * * *"}`')
+    timetable_of(sweep)
     if not only_print:
-        install_crontab(sweep)
-        tell(f"sweep {sweep.name!r} is in your crontab")
+        new = install_crontab(sweep)
+        tell(f"sweep {sweep.name!r} {'is' if new else 'was'} in your crontab{'' if new else ' already'}")
         return
-    parts = ("crontab", crontab_line), ("systemd", systemd_units), ("GitHub Actions", github_workflow)
-    for name, made in parts:
-        sys.stdout.write(f"# {name}\n{text_or_reason(made, sweep)}\n\n")
-
-
-def text_or_reason(made: Any, sweep: Sweep) -> str:
-    """Return what a scheduler needs, or as a comment why it cannot have it."""
-    try:
-        return str(made(sweep)).rstrip()
-    except BadInput as error:
-        return f"# not possible: {error}"
+    for made in (
+        lambda: {"crontab -e": crontab_block(sweep)},
+        lambda: systemd_units(sweep, now=utc_now()),
+        lambda: {f".github/workflows/{sweep.path.stem}.yml": github_workflow(sweep)},
+    ):
+        try:
+            files = made()
+        except BadInput as error:
+            files = {"not possible": f"# {error}\n"}
+        for name, text in files.items():
+            sys.stdout.write(f"# {name}\n{text.rstrip()}\n\n")
 
 
 @contextmanager

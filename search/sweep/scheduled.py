@@ -9,7 +9,7 @@ from typing import Protocol
 from ...spaces.errors import BadInput
 from .timetable import Timetable
 
-NO_SCHEDULE = "write `schedule: '30 2 * * *'` into it, or run it once with `hpsearch sweep run`"
+NO_SCHEDULE = "write `schedule: {cron: '30 2 * * *'}` into it, or run it once with `hpsearch sweep run`"
 
 #: Runs the sweep of a file that was due last, unless that was done: a run that was claimed is not run again.
 DUE = ("sweep", "run", "--due")
