@@ -12,57 +12,38 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
-from apscheduler.executors.debug import DebugExecutor
-from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
-from apscheduler.schedulers.base import BaseScheduler
-from sqlalchemy import Column, Engine, MetaData, String, Table, insert, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import insert, select, text
 
 from hpsearch.search.sweep.server import SweepServer
 from hpsearch.search.sweep.timetable import Timetable
 from hpsearch.spaces.errors import BadInput
 from hpsearch.studies.clock import utc_now, utc_text
-from hpsearch.studies.engine import make_engine, transaction
-from hpsearch.studies.schema import upgrade
+from hpsearch.studies.engine import transaction
 
 from ..databases import own_databases
+from .served_sweeps import (
+    DAY,
+    HOUR,
+    Runner,
+    engine_of,
+    jobs_of,
+    load,
+    moment,
+    pass_time,
+    prepare,
+    server,
+    started,
+    write,
+)
 
 SERVERS = {"sqlite": None, "postgres": "HPSEARCH_TEST_POSTGRES_URL", "mysql": "HPSEARCH_TEST_MYSQL_URL"}
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-RUNS = Table(
-    "made_runs",
-    MetaData(),
-    Column("sweep", String(60), primary_key=True),
-    Column("due_at", String(32), primary_key=True),
-)
 NIGHTLY = "30 2 * * *"
-
-
-def moment(words: str) -> datetime:
-    """Return a moment in UTC."""
-    return datetime.fromisoformat(words).replace(tzinfo=UTC)
-
-
-def prepare(url: str) -> str:
-    """Make a store with the scheduler's table, as an upgrade does, and a table where runs are claimed."""
-    upgrade(url)
-    engine = engine_of(url)
-    jobs_of(url).create(engine, checkfirst=True)
-    RUNS.create(engine)
-    return url
-
-
-def jobs_of(url: str) -> Table:
-    """Return the scheduler's table as APScheduler has it."""
-    return SQLAlchemyJobStore(engine=engine_of(url), tablename="hpsearch_scheduler_jobs").jobs_t
 
 
 @pytest.fixture(scope="module", params=SERVERS)
@@ -81,105 +62,11 @@ def one_url(tmp_path_factory) -> str:
     return prepare(f"sqlite:///{tmp_path_factory.mktemp('store')}/one.db")
 
 
-@dataclass(frozen=True)
-class Sweep:
-    """What the server asks of a sweep file."""
-
-    name: str
-    path: Path
-    store: str
-    timetable: Timetable | None
-
-
-def load(path: Path) -> Sweep:
-    """Read a sweep file of these tests."""
-    try:
-        name, store, *schedule = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path.name} cannot be read: {type(error).__name__}", hint="mend it") from None
-    return Sweep(name, path, store, Timetable(*schedule) if schedule else None)
-
-
-def write(folder: Path, name: str, store: str, *schedule: str, file: str | None = None) -> Path:
-    """Write a sweep file."""
-    path = folder / (file or f"{name}.json")
-    path.write_text(json.dumps([name, store, *schedule]))
-    return path
-
-
-@cache
-def engine_of(url: str) -> Engine:
-    """Return one engine for each store of these tests."""
-    return make_engine(url)
-
-
-class Runner:
-    """Claims due runs in the store as the real one does, by a unique key, and knows which it ran and when."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[str, datetime]] = []
-        self.ran: list[tuple[str, datetime, datetime]] = []
-
-    def __call__(self, path: str, *, now: datetime, stop: threading.Event) -> None:
-        sweep = load(Path(path))
-        due = sweep.timetable.last_due(now)
-        self.calls.append((sweep.name, now))
-        try:
-            with transaction(engine_of(sweep.store)) as connection:
-                connection.execute(insert(RUNS).values(sweep=sweep.name, due_at=utc_text(due)))
-        except IntegrityError:
-            return
-        self.ran.append((sweep.name, due, now))
-        self.run()
-
-    def run(self) -> None:
-        """Run the sweep, in no time."""
-
-    def dues(self, name: str) -> list[datetime]:
-        """Return the due times for which a sweep was run, in the order of running."""
-        return [due for sweep, due, _ in self.ran if sweep == name]
-
-
-class Stepped(BaseScheduler):
-    """APScheduler without its thread: it looks at the clock when it is told to."""
-
-    def wakeup(self) -> None:
-        """Nobody sleeps."""
-
-    def shutdown(self, wait: bool = True) -> None:
-        """Stop."""
-        super().shutdown(wait)
-
-
-def server(*paths: Path, run_due: Any, executor: Any = None, **more: Any) -> SweepServer:
-    """Return a server whose clock the test moves and whose scheduler the test steps."""
-    given = {"load": load, "scheduler": Stepped, "executor": executor or DebugExecutor(), **more}
-    return SweepServer(paths, run_due=run_due, **given)
-
-
-def started(*paths: Path, **given: Any) -> SweepServer:
-    """Return a server that serves."""
-    made = server(*paths, **given)
-    made.start()
-    made.scheduler._process_jobs()
-    return made
-
-
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
     """A clock that stands still until it is moved."""
     with time_machine.travel(moment("2026-06-01T12:00"), tick=False) as traveller:
         yield traveller
-
-
-def pass_time(clock: Any, until: str | datetime, *servers: SweepServer, step: timedelta = HOUR / 2) -> None:
-    """Let time pass in steps; after each, the servers look at the clock."""
-    end = moment(until) if isinstance(until, str) else until
-    while (now := utc_now()) < end:
-        clock.move_to(min(end, now + step))
-        for one in servers:
-            one.look()
-            one.scheduler._process_jobs()
 
 
 @pytest.mark.parametrize(("month", "change"), [("2026-03", "2026-03-29T01:00"), ("2026-10", "2026-10-25T00:30")])
@@ -466,7 +353,7 @@ from hpsearch.search.complaint import complain
 from hpsearch.search.interrupts import remember_interrupts
 from hpsearch.search.sweep.server import SweepServer
 from hpsearch.spaces.errors import HpsearchError
-from hpsearch.tests.search.test_sweep_server import load
+from hpsearch.tests.search.served_sweeps import load
 
 def run_due(path, *, now, stop):
     print("begun", flush=True)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from cronsim import CronSim
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hpsearch.search.sweep.timetable import Timetable
@@ -78,6 +78,7 @@ def is_wanted(wanted: CronSim, local: datetime) -> bool:
     return of_the_day and local.month in wanted.months and wanted.match_day(local.date())
 
 
+@settings(deadline=None)
 @given(crons, near_changes)
 @example("0 */2 * * *", ("Australia/Lord_Howe", moment("2026-04-04T12:00")))  # where cronsim loses 02:00
 @example("*/15 1-3 * * SUN", ("America/Santiago", moment("2026-09-05T12:00")))  # where it loses 01:00
@@ -121,6 +122,7 @@ def test_every_minute_is_every_minute(zone, change):
     assert [start + (number + 1) * MINUTE for number in range(720)] == minutes
 
 
+@settings(deadline=None)
 @given(crons, st.one_of(near_changes, st.tuples(st.sampled_from([zone for zone, _ in CHANGES]), anywhere)))
 def test_last_and_next_due_agree(cron, start):
     """The next due time is due when it comes, and none lies between it and the one before."""
@@ -173,6 +175,7 @@ def test_what_is_no_schedule_is_said_at_once(cron, zone, sentence, hint):
     assert len(caught.value.hint) < 150
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("*/-,#L0159 WMONJAN"), max_size=30), st.text(max_size=12))
 def test_no_text_breaks_it(cron, zone):
     """Whatever stands in a file is a schedule, or bad input."""
