@@ -17,12 +17,10 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     String,
     Table,
     Text,
-    Unicode,
     UniqueConstraint,
     false,
 )
@@ -186,18 +184,13 @@ sweep_cells = Table(
     **OPTIONS,
 )
 
-# APScheduler's own table, with the columns its `SQLAlchemyJobStore` has: here because only an upgrade makes tables.
-scheduler_jobs = Table(
-    "hpsearch_scheduler_jobs",
+sweep_schedules = Table(
+    "hpsearch_sweep_schedules",
     metadata,
-    Column("id", Unicode(191), primary_key=True),
-    Column("next_run_time", Double),
-    Column("job_state", LargeBinary, nullable=False),
-    Index(None, "next_run_time"),
-    mysql_engine="InnoDB",
-    mysql_charset="utf8mb4",
-    mysql_collate="utf8mb4_bin",
-    mariadb_engine="InnoDB",
-    mariadb_charset="utf8mb4",
-    mariadb_collate="utf8mb4_bin",
+    Column("sweep", String(60), primary_key=True),
+    Column("cron", Text, nullable=False),
+    Column("timezone", String(64), nullable=False),
+    Column("since", String(32), nullable=False),
+    Column("next_due", String(32), nullable=False),
+    **{name: value for name, value in OPTIONS.items() if name != "sqlite_autoincrement"},
 )

@@ -5,6 +5,7 @@ The file is YAML; nothing in it is loaded or run by reading it.
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from ...spaces.errors import BadInput, did_you_mean
 from ...spaces.yaml_file import read_yaml_file
 from ...studies.names import why_no_name
 from ...studies.url import parse_url, sqlite_path
-from ..options import DEFAULT_STORE
+from ..options import DEFAULT_STORE, STORE_ENV
 from .cells import AXES, DECIDED, OPTIONS, Cell, Problem, cells_of
 from .lines import Lines
 
@@ -53,7 +54,7 @@ class SweepFile(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     name: str
-    store: str = DEFAULT_STORE
+    store: str | None = None
     schedule: Schedule | None = None
     tasks: Entries | None = None
     models: Entries | None = None
@@ -98,7 +99,7 @@ class Sweep:
 
     path: Path
     name: str
-    store: str  #: URL; that of a SQLite file has its whole path
+    store: str  #: URL, `HPSEARCH_STORE` if the file names none; that of a SQLite file has its whole path
     timetable: Timetable | None
     cells: list[Cell]
     warm_start: bool
@@ -138,7 +139,7 @@ def read_sweep(path: Path | str) -> Sweep:
     return Sweep(
         path=path,
         name=file.name,
-        store=_store(file.store, path.parent),
+        store=_store(file.store or os.environ.get(STORE_ENV) or DEFAULT_STORE, path.parent),
         timetable=_timetable(file.schedule, lines),
         cells=cells,
         warm_start=file.warm_start,

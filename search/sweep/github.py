@@ -81,7 +81,7 @@ def github_workflow(sweep: Scheduled) -> str:
     path = plain_path(sweep)
     root = _root(path)
     key = f"hpsearch-sweep-{slug(sweep.name)}"
-    before, after = _store_steps(sweep, path.parent.relative_to(root), key)
+    before, after = _store_steps(sweep, root, key)
     return WORKFLOW.format(
         file=key,
         words=timetable_of(sweep).words(),
@@ -120,17 +120,18 @@ def _cron(timetable: Timetable) -> str:
     return " ".join([*fields, day, month, weekday])
 
 
-def _store_steps(sweep: Scheduled, folder: Path, key: str) -> tuple[str, str]:
+def _store_steps(sweep: Scheduled, root: Path, key: str) -> tuple[str, str]:
     """Return what comes before and after: the file of the store is fetched and kept, a server is only named."""
     file = sqlite_path(make_url(sweep.store))
     if file is None:
         return "", URL_STEP.format(variable=STORE_ENV)
-    if file.is_absolute():
+    place = sweep.path.absolute().parent / file  # which is `file` where that begins at the root
+    if not place.is_relative_to(root):
         raise BadInput(
             f"the store {sweep.store!r} is a file of this machine, which {GITHUB} cannot reach",
-            hint="name it by a path relative to the sweep file, or use a PostgreSQL or MariaDB URL",
+            hint="keep it beside the sweep's file, or use a PostgreSQL or MariaDB URL",
         )
-    path = _text((folder / f"{file}*").as_posix())  # with its log, where it was not closed
+    path = _text(f"{place.relative_to(root).as_posix()}*")  # with its log, where it was not closed
     return RESTORE.format(path=path, key=key), SAVE.format(path=path, key=key)
 
 

@@ -1,14 +1,14 @@
 """The scheduler's jobs, one a sweep: their due times, and what of them outlives the process.
 
 A server fires by what it holds in memory and its own files; the database keeps only since when each sweep is served
-by which schedule, as JSON. APScheduler's own SQL store is not used, for in a database that a team shares it would
+by which schedule. APScheduler's own SQL store is not used, for in a database that a team shares it would
 unpickle (and so run) what anybody wrote there, delete the rows it cannot read, run the sweeps of every other server,
 and let two servers take due times from each other: one that then waits behind a long sweep, or dies, has lost them.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,23 +16,16 @@ from typing import Any
 from apscheduler.job import Job
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.triggers.base import BaseTrigger
-from sqlalchemy import Float, LargeBinary, Unicode, column, insert, select, table, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ...spaces.errors import BadInput
 from ...studies.clock import utc_text
 from ...studies.engine import make_engine, transaction
 from ...studies.errors import StoreFailed
+from ...studies.tables import sweep_schedules as schedules
 from ..talk import tell
 from .timetable import Timetable
-
-#: As APScheduler's `SQLAlchemyJobStore` has it; made by an upgrade of the store.
-JOBS = table(
-    "hpsearch_scheduler_jobs",
-    column("id", Unicode(191)),
-    column("next_run_time", Float(25)),
-    column("job_state", LargeBinary),
-)
 
 
 @dataclass(frozen=True)
@@ -51,18 +44,16 @@ class DueTimes(BaseTrigger):
         """Return the due time after the previous one."""
         return self.timetable.next_due(previous_fire_time or now)
 
-    def to_json(self) -> bytes:
+    def to_row(self) -> dict[str, str]:
         """Return what the database keeps."""
-        kept = {"cron": self.timetable.cron, "timezone": self.timetable.timezone, "since": utc_text(self.since)}
-        return json.dumps(kept).encode()
+        return {"cron": self.timetable.cron, "timezone": self.timetable.timezone, "since": utc_text(self.since)}
 
     @classmethod
-    def from_json(cls, kept: bytes) -> DueTimes | None:
-        """Return what the database kept, or None where it is nothing of ours."""
+    def from_row(cls, row: Mapping[str, Any]) -> DueTimes | None:
+        """Return what the database kept, or None where somebody has written something else."""
         try:
-            row = json.loads(kept)
             due = cls(Timetable(row["cron"], row["timezone"]), datetime.fromisoformat(row["since"]))
-        except (ValueError, TypeError, KeyError, AttributeError, BadInput):
+        except (ValueError, BadInput):
             return None
         return due if due.since.tzinfo is not None else None
 
@@ -80,8 +71,8 @@ class KeptJobs(MemoryJobStore):
         Raises `StoreFailed`.
         """
         with transaction(self._engine, read_only=True) as connection:
-            row = connection.scalar(select(JOBS.c.job_state).where(JOBS.c.id == name))
-        kept = None if row is None else DueTimes.from_json(row)
+            row = connection.execute(select(schedules).where(schedules.c.sweep == name)).mappings().first()
+        kept = None if row is None else DueTimes.from_row(row)
         return kept if kept is not None and kept.timetable == timetable else DueTimes(timetable, now)
 
     def add_job(self, job: Job) -> None:
@@ -101,7 +92,7 @@ class KeptJobs(MemoryJobStore):
 
     def _keep(self, job: Job) -> None:
         """Write a job's row; a store that is away for a while costs a server nothing but that."""
-        values = {"next_run_time": job.next_run_time.timestamp(), "job_state": job.trigger.to_json()}
+        values = {**job.trigger.to_row(), "next_due": utc_text(job.next_run_time)}
         try:
             if not self._update(job.id, values):
                 self._insert(job.id, values)
@@ -111,10 +102,10 @@ class KeptJobs(MemoryJobStore):
     def _insert(self, name: str, values: dict[str, Any]) -> None:
         try:
             with transaction(self._engine) as connection:
-                connection.execute(insert(JOBS).values(id=name, **values))
+                connection.execute(insert(schedules).values(sweep=name, **values))
         except IntegrityError:  # another server was quicker
             self._update(name, values)
 
     def _update(self, name: str, values: dict[str, Any]) -> bool:
         with transaction(self._engine) as connection:
-            return connection.execute(update(JOBS).where(JOBS.c.id == name).values(**values)).rowcount == 1
+            return connection.execute(update(schedules).where(schedules.c.sweep == name).values(**values)).rowcount == 1

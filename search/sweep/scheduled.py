@@ -12,7 +12,7 @@ from .timetable import Timetable
 NO_SCHEDULE = "write `schedule: {cron: '30 2 * * *'}` into it, or run it once with `hpsearch sweep run`"
 
 #: Runs the sweep of a file that was due last, unless that was done: a run that was claimed is not run again.
-DUE = ("sweep", "run", "--due")
+DUE = ("sweep", "run")
 
 
 class Scheduled(Protocol):

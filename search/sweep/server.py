@@ -207,12 +207,12 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 
 def _reader() -> Callable[[Path], Scheduled]:
-    from .file import read_sweep  # type: ignore[import-not-found]
+    from .file import read_sweep
 
     return read_sweep
 
 
 def _runner() -> RunDue:
-    from .runner import run_due  # type: ignore[import-not-found]
+    from .runner import run_due
 
     return run_due

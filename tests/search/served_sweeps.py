@@ -12,7 +12,6 @@ from typing import Any
 
 import time_machine
 from apscheduler.executors.debug import DebugExecutor
-from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.base import BaseScheduler
 from sqlalchemy import Column, Engine, MetaData, String, Table, insert
 from sqlalchemy.exc import IntegrityError
@@ -39,17 +38,10 @@ def moment(words: str) -> datetime:
 
 
 def prepare(url: str) -> str:
-    """Make a store with the scheduler's table, as an upgrade does, and a table where runs are claimed."""
+    """Make a store, and in it a table where runs are claimed."""
     upgrade(url)
-    engine = engine_of(url)
-    jobs_of(url).create(engine, checkfirst=True)
-    RUNS.create(engine)
+    RUNS.create(engine_of(url))
     return url
-
-
-def jobs_of(url: str) -> Table:
-    """Return the scheduler's table as APScheduler has it."""
-    return SQLAlchemyJobStore(engine=engine_of(url), tablename="hpsearch_scheduler_jobs").jobs_t
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def test_a_line_of_a_crontab_calls_what_is_due(odd_place):
     assert not re.search(r"(?<!\\)%", command)
 
     said = subprocess.run(["/bin/sh", "-c", command.replace(r"\%", "%")], capture_output=True, text=True, check=True)
-    assert [str(odd_place.path.parent), "sweep", "run", "--due", str(odd_place.path)] == said.stdout.splitlines()
+    assert [str(odd_place.path.parent), "sweep", "run", str(odd_place.path)] == said.stdout.splitlines()
 
 
 OTHERS = "# mine\nMAILTO=me\r\n0 1 * * * backup 2>&1\n"
@@ -256,7 +256,7 @@ def test_systemd_reads_the_units(odd_place, tmp_path):
 
     command = re.search(r"^ExecStart=(.*)$", units[service], re.MULTILINE)[1]
     words = [word.replace("$$", "$").replace("%%", "%") for word in shlex.split(command)]
-    assert ["sweep", "run", "--due", str(sweep.path)] == words[1:]
+    assert ["sweep", "run", str(sweep.path)] == words[1:]
     assert str(sweep.path.parent) == re.search(r"^WorkingDirectory=(.*)$", units[service], re.M)[1].replace("%%", "%")
 
 
@@ -290,7 +290,7 @@ def test_a_workflow_calls_what_is_due(tmp_path):
     steps = read["jobs"]["sweep"]["steps"]
     run = next(step for step in steps if step.get("name") == "Run what is due")
     assert "bench marks" == run["working-directory"]
-    assert ["hpsearch", "sweep", "run", "--due", "it's nightly.yaml"] == shlex.split(run["run"])
+    assert ["hpsearch", "sweep", "run", "it's nightly.yaml"] == shlex.split(run["run"])
     fetched, kept = (step for step in steps if "cache" in step.get("uses", ""))
     assert "bench marks/store/hp.db*" == fetched["with"]["path"] == kept["with"]["path"]
     assert kept["with"]["key"].startswith(fetched["with"]["restore-keys"])

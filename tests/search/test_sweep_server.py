@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import pickle
 import random
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import time_machine
@@ -25,6 +21,7 @@ from hpsearch.search.sweep.timetable import Timetable
 from hpsearch.spaces.errors import BadInput
 from hpsearch.studies.clock import utc_now, utc_text
 from hpsearch.studies.engine import transaction
+from hpsearch.studies.tables import sweep_schedules
 
 from ..databases import own_databases
 from .served_sweeps import (
@@ -32,7 +29,6 @@ from .served_sweeps import (
     HOUR,
     Runner,
     engine_of,
-    jobs_of,
     load,
     moment,
     pass_time,
@@ -289,50 +285,36 @@ def test_a_store_that_is_away_costs_no_run(one_url, clock, tmp_path, capsys):
     calls: list[datetime] = []
     one = started(write(tmp_path, "away", one_url, NIGHTLY), run_due=lambda path, *, now, stop: calls.append(now))
     with transaction(engine_of(one_url)) as connection:
-        connection.execute(text("ALTER TABLE hpsearch_scheduler_jobs RENAME TO elsewhere"))
+        connection.execute(text("ALTER TABLE hpsearch_sweep_schedules RENAME TO elsewhere"))
     try:
         pass_time(clock, "2026-06-03T03:00", one)
     finally:
         with transaction(engine_of(one_url)) as connection:
-            connection.execute(text("ALTER TABLE elsewhere RENAME TO hpsearch_scheduler_jobs"))
+            connection.execute(text("ALTER TABLE elsewhere RENAME TO hpsearch_sweep_schedules"))
     one.close()
 
     assert [moment("2026-06-02T02:30"), moment("2026-06-03T02:30")] == calls
     assert 2 == capsys.readouterr().err.count("sweep 'away': the store")
 
 
-class Bomb:
-    """A pickle that runs what its author wants."""
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
-        return os.mkdir, (str(self.folder),)
-
-
-@pytest.mark.parametrize("what", ["pickle", "text", "other"])
-def test_what_others_write_into_the_database_is_never_run(what, one_url, clock, tmp_path):
-    """A row is JSON or nothing; a job of somebody else's is left alone."""
-    bomb = Bomb()
-    bomb.folder = tmp_path / "bomb"
-    other = b'{"cron": 1, "timezone": 2, "since": null}'
-    state = {"pickle": pickle.dumps(bomb), "text": b"\xff{", "other": other}[what]
-    engine, jobs = engine_of(one_url), jobs_of(one_url)
-    rows = [{"id": name, "next_run_time": 0.0, "job_state": state} for name in (f"mine {what}", f"theirs {what}")]
-    with transaction(engine) as connection:
-        connection.execute(insert(jobs), rows)
+@pytest.mark.parametrize("change", [{"cron": "tonight"}, {"timezone": "Atlantis"}, {"since": "lately"}])
+def test_a_row_that_cannot_be_read_is_written_anew(change, one_url, clock, tmp_path):
+    """Somebody else's hand: the sweep is served as one that never was, and the rows of others are left alone."""
+    mine, theirs = f"mine {list(change)}", f"theirs {list(change)}"
+    row = {"cron": NIGHTLY, "timezone": "UTC", "since": utc_text(moment("2026-05-01T12:00")), "next_due": "", **change}
+    with transaction(engine_of(one_url)) as connection:
+        connection.execute(insert(sweep_schedules), [{"sweep": name, **row} for name in (mine, theirs)])
     runner = Runner()
-    one = started(write(tmp_path, f"mine {what}", one_url, NIGHTLY), run_due=runner)
+    one = started(write(tmp_path, mine, one_url, NIGHTLY), run_due=runner)
     pass_time(clock, "2026-06-02T03:00", one)
     one.close()
 
-    assert [(f"mine {what}", moment("2026-06-02T02:30"))] == [(name, due) for name, due, _ in runner.ran]
-    assert not bomb.folder.exists()
-    with transaction(engine) as connection:
-        kept = {row.id: row for row in connection.execute(select(jobs).where(jobs.c.id.like(f"% {what}")))}
-    assert (state, 0.0) == (kept[f"theirs {what}"].job_state, kept[f"theirs {what}"].next_run_time)
-    assert moment("2026-06-03T02:30").timestamp() == kept[f"mine {what}"].next_run_time
-    assert {"cron": NIGHTLY, "timezone": "UTC", "since": utc_text(moment("2026-06-01T12:00"))} == json.loads(
-        kept[f"mine {what}"].job_state
-    )
+    assert [(mine, moment("2026-06-02T02:30"))] == [(name, due) for name, due, _ in runner.ran]
+    with transaction(engine_of(one_url)) as connection:
+        kept = {found["sweep"]: dict(found) for found in connection.execute(select(sweep_schedules)).mappings()}
+    assert {"sweep": theirs, **row} == kept[theirs]
+    served = {"cron": NIGHTLY, "timezone": "UTC", "since": utc_text(moment("2026-06-01T12:00"))}
+    assert {"sweep": mine, **served, "next_due": utc_text(moment("2026-06-03T02:30"))} == kept[mine]
 
 
 def test_what_cannot_be_served_is_refused(one_url, tmp_path):

@@ -1,4 +1,4 @@
-"""Sweeps: their runs, the cells of each, the scheduler's jobs, and trials that begin with another study's winner."""
+"""Sweeps: their runs, the cells of each, when they are due, and trials that begin with another study's winner."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ ON_SERVERS: dict[str, Any] = {
     "mariadb_collate": "utf8mb4_bin",
 }
 OPTIONS: dict[str, Any] = {"sqlite_autoincrement": True, **ON_SERVERS}
-INDEX = "ix_hpsearch_scheduler_jobs_next_run_time"
 
 
 def upgrade() -> None:
@@ -37,10 +36,8 @@ def upgrade() -> None:
         make_runs()
     if "hpsearch_sweep_cells" not in tables:
         make_cells()
-    if "hpsearch_scheduler_jobs" not in tables:
-        make_jobs()
-    if INDEX not in {index["name"] for index in sa.inspect(op.get_bind()).get_indexes("hpsearch_scheduler_jobs")}:
-        op.create_index(INDEX, "hpsearch_scheduler_jobs", ["next_run_time"])
+    if "hpsearch_sweep_schedules" not in tables:
+        make_schedules()
 
 
 def make_runs() -> None:
@@ -89,13 +86,15 @@ def make_cells() -> None:
     )
 
 
-def make_jobs() -> None:
-    """Make the scheduler's table as APScheduler 3 would."""
+def make_schedules() -> None:
+    """Make the table of the schedules by which sweeps are served."""
     op.create_table(
-        "hpsearch_scheduler_jobs",
-        sa.Column("id", sa.Unicode(191), nullable=False),
-        sa.Column("next_run_time", sa.Double),
-        sa.Column("job_state", sa.LargeBinary, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_hpsearch_scheduler_jobs"),
+        "hpsearch_sweep_schedules",
+        sa.Column("sweep", sa.String(60), nullable=False),
+        sa.Column("cron", sa.Text, nullable=False),
+        sa.Column("timezone", sa.String(64), nullable=False),
+        sa.Column("since", sa.String(32), nullable=False),
+        sa.Column("next_due", sa.String(32), nullable=False),
+        sa.PrimaryKeyConstraint("sweep", name="pk_hpsearch_sweep_schedules"),
         **ON_SERVERS,
     )
