@@ -72,7 +72,7 @@ class KeptJobs(MemoryJobStore):
         """
         with transaction(self._engine, read_only=True) as connection:
             row = connection.execute(select(schedules).where(schedules.c.sweep == name)).mappings().first()
-        kept = None if row is None else DueTimes.from_row(row)
+        kept = None if row is None else DueTimes.from_row(dict(row))
         return kept if kept is not None and kept.timetable == timetable else DueTimes(timetable, now)
 
     def add_job(self, job: Job) -> None:
