@@ -52,6 +52,7 @@ class Cell:
     minutes: float | None  #: no further trial starts after so many
     cost: float | None  #: full trainings that its plan may have at most
     places: Mapping[str, Place]  #: where in the file each of its options comes from
+    model_name: str | None = None  #: what the file calls its model, if it says so
 
     def place(self, option: str | None = None) -> Place:
         """Return where an option stands, or the cell itself."""
@@ -71,10 +72,12 @@ class Draft(NamedTuple):
 
     values: dict[str, Any]
     places: dict[str, Place]
+    model_name: str | None = None
 
     def with_values(self, values: Mapping[str, Any], place: Place) -> Draft:
         """Return the draft with more values, which stand at one place."""
-        return Draft({**self.values, **values}, {**self.places, **{name: (*place, name) for name in values}})
+        places = {name: (*place, name) for name in values}
+        return self._replace(values={**self.values, **values}, places={**self.places, **places})
 
 
 def cells_of(content: Mapping[str, Any], folder: Path) -> list[Cell]:
@@ -99,7 +102,10 @@ def combinations(content: Mapping[str, Any]) -> Iterator[Draft]:
         draft, names = Draft({}, {}), []
         for axis, (index, entry) in zip(lists, entries, strict=True):
             values = entry_values(axis, entry)
-            label = values.pop("name", None) or label_of(axis, values)
+            called = values.pop("name", None)
+            label = called or label_of(axis, values)
+            if axis == "models":
+                draft = draft._replace(model_name=called)
             if axis in ("tasks", "models") or len(lists[axis]) > 1:
                 names.append(label)
             draft = draft.with_values(values, (axis, index))
@@ -137,7 +143,8 @@ def matches(values: Mapping[str, Any], pattern: Mapping[str, Any]) -> bool:
 
 def overridden(draft: Draft, common: Mapping[str, Any], overrides: Sequence[Mapping[str, Any]]) -> Draft:
     """Return a draft upon what all cells have, and under each override that is for it, the last one on top."""
-    found = Draft({**common, **draft.values}, {**draft.places, **{name: (name,) for name in common}} | draft.places)
+    places = {**draft.places, **{name: (name,) for name in common}, **draft.places}
+    found = draft._replace(values={**common, **draft.values}, places=places)
     for index, one in enumerate(overrides):
         if matches(draft.values, one["where"]):
             values = {name: value for name, value in one.items() if name != "where"}
@@ -147,7 +154,7 @@ def overridden(draft: Draft, common: Mapping[str, Any], overrides: Sequence[Mapp
 
 def cell(draft: Draft, folder: Path) -> Cell:
     """Return a cell, its paths absolute. Raises `Problem` for an option that is none, and for a wrong value."""
-    values, places = draft
+    values, places, model_name = draft
     for name in values:
         if name in DECIDED:
             raise Problem(places[name], f"`{name}` is not for a sweep: {DECIDED[name]}")
@@ -161,7 +168,8 @@ def cell(draft: Draft, folder: Path) -> Cell:
     if why is not None:
         raise Problem(first, f"{name!r:.80} is not a name for a cell: {why}", hint="give it a `name`")
     bounds = {one: bound(values.get(one), places.get(one, first), one) for one in ("minutes", "cost")}
-    return Cell(name=name, options=options_of(values, places, folder), places=places, **bounds)
+    options = options_of(values, places, folder)
+    return Cell(name=name, options=options, places=places, model_name=model_name, **bounds)
 
 
 def bound(value: Any, place: Place, name: str) -> float | None:

@@ -174,7 +174,7 @@ def _runs(sweep: str, store: SweepStore) -> Iterator[RunFacts]:
 
 
 def cell_of(cell: Cell, points: Sequence[Point]) -> CellFacts:
-    """Return a cell of the file; task and model are called as its studies call them."""
+    """Return a cell of the file; its model is called as the file says, or as its studies call it."""
     options = cell.options
     latest = next((one for one in reversed(points) if one.history is not None), None)
     task, model = (latest.task, latest.model) if latest else planned(cell)
@@ -183,7 +183,7 @@ def cell_of(cell: Cell, points: Sequence[Point]) -> CellFacts:
         "backend": options.backend,
         "strategy": options.strategy or LADDER,
     }
-    return CellFacts(name=cell.name, task=task, model=model, variant=variant, points=points)
+    return CellFacts(name=cell.name, task=task, model=cell.model_name or model, variant=variant, points=points)
 
 
 def planned(cell: Cell) -> tuple[str, str]:

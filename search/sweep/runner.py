@@ -250,7 +250,7 @@ def score_words(measured: dict[str, Any]) -> str:
     if not values:
         return "no score"
     mean = sum(values) / len(values)
-    return f"{measured['metric']} {mean:.4f} on the {measured['split']} split over {len(values)} seeds"
+    return f"{measured['metric']} {mean:.4f} ({measured['split']} split, {len(values)} seeds)"
 
 
 def drop_old_studies(sweep: Sweep, sweeps: SweepStore, say: Say) -> None:

@@ -182,3 +182,50 @@ def test_a_file_that_is_a_folder_is_refused(folder):
     """No traceback for what cannot be opened."""
     with pytest.raises(BadInput, match="cannot read"):
         read_sweep(folder)
+
+
+def test_install_prints_what_each_scheduler_needs(folder):
+    """Lines for cron, units for systemd and a workflow for GitHub, and nothing is installed."""
+    (folder / "sweep.yaml").write_text(WHOLE, encoding="utf-8")
+    said = hpsearch("sweep", "install", folder / "sweep.yaml", "--print")
+
+    assert 0 == said.code
+    for line in ("0 2 * * * cd ", "OnCalendar=*-*-* 02:00:00 UTC", "- cron: ", "sweep run "):
+        assert line in said.out, line
+    assert ["glue_data", "sweep.yaml"] == sorted(path.name for path in folder.iterdir())
+
+
+def test_a_sweep_without_a_schedule_can_be_run_and_not_installed(folder):
+    """What it lacks is said, with how it is written."""
+    (folder / "sweep.yaml").write_text("name: s\ntasks: [demo]\n", encoding="utf-8")
+
+    for words in (("install", "--print"), ("serve",)):
+        verb, *flags = words
+        refused(hpsearch("sweep", verb, folder / "sweep.yaml", *flags), "has no schedule", "schedule: {cron:")
+
+
+def test_status_and_report_of_a_sweep_that_never_ran(folder):
+    """Looking makes no store; both say that nothing ran."""
+    (folder / "sweep.yaml").write_text(WHOLE, encoding="utf-8")
+
+    assert "0 runs; next due" in hpsearch("sweep", "status", folder / "sweep.yaml").out
+    report = hpsearch("sweep", "report", folder / "sweep.yaml", "--format", "md")
+    assert (0, True) == (report.code, "nightly-glue" in report.out)
+    refused(hpsearch("sweep", "report", folder / "sweep.yaml", "--format", "pdf"), "'pdf'")
+    assert ["glue_data", "sweep.yaml"] == sorted(path.name for path in folder.iterdir())
+
+
+def test_a_store_is_named_by_the_file_or_by_the_environment(folder, monkeypatch):
+    """A password belongs in no file that is shared: `HPSEARCH_STORE` names the store where the file does not."""
+    monkeypatch.setenv("HPSEARCH_STORE", "postgresql+psycopg://team@db/hpsearch")
+
+    assert f"sqlite:///{folder}/hpsearch.db" == sweep(folder).store
+    assert "postgresql+psycopg://team@db/hpsearch" == sweep(folder, "name: s\ntasks: [demo]\n").store
+
+
+def test_a_model_is_called_as_the_file_says(folder):
+    """An entry's name is that of its cells, and of its column in the report."""
+    text = "name: s\ntasks: [demo]\nmodels: [{model: some/path/model, name: small}]\n"
+    (cell,) = sweep(folder, text).cells
+
+    assert ("demo-small", "small", "some/path/model") == (cell.name, cell.model_name, cell.options.model)
