@@ -65,7 +65,7 @@ class Finding:
         match self.state:
             case State.NEW:
                 return "new: the first scores of this history"
-            case State.STEADY if self.detectable is not None:
+            case State.STEADY if self.detectable:
                 return f"steady: a drop of {self.detectable:.3g} would be found within five runs"
             case State.STEADY:
                 return "steady"
@@ -123,26 +123,27 @@ def examine(nights: Sequence[Night], *, direction: str, rows: int, cells: int = 
     if rows < 1 or cells < 1:
         raise BadInput(f"nothing to examine: {rows=}, {cells=}", hint="a report split and a sweep have one or more")
     history = History.of([night.scores for night in nights], sign=1.0 if direction == "maximize" else -1.0, rows=rows)
-    shifts = history.shifts()
+    threshold = THRESHOLD / cells
+    shifts = history.shifts(threshold)
     if not shifts:
         return Finding(state=State.NEW)
-    threshold, best = THRESHOLD / cells, least(shifts)
-    state = _state(best, threshold)
+    best = least(shifts)
+    state = _state(best)
     steady, told = state is State.STEADY, state in (State.BETTER, State.WORSE)
-    shown = shifts[0] if steady else best
+    shown = history.shifts(0.05)[0] if steady else best  # of tonight, by the test that fits the interval shown
     return Finding(
         state=state,
         since=None if steady else best.since,
         difference=shown.difference,
         interval=shown.interval,
         p=best.p,
-        seeds_needed=best.seeds_needed(threshold) if state is State.NOISY else None,
+        seeds_needed=best.seeds_needed() if state is State.NOISY else None,
         detectable=None if told else history.detectable(threshold, CYCLE),
     )
 
 
-def _state(shift: Shift, threshold: float) -> State:
-    if shift.p < threshold:
+def _state(shift: Shift) -> State:
+    if shift.p < shift.level:
         return State.BETTER if shift.difference > 0 else State.WORSE
     return State.NOISY if shift.p < SUSPICION and shift.difference < 0 else State.STEADY
 

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 WINDOW = 15  #: how many nights ago the newest change looked for may have come
-RANKS = 1e-3  #: p-value that a rank test must reach before a smaller one of Student's is believed
+RANKS = 7  #: times the level that counts: what ranks must reach before a smaller p-value of Student's is believed
 FEWEST_APART = 3  #: scores that are believed without ranks where all lie beyond all before
 MOST_SEEDS = 1000  #: nobody runs more to settle a suspicion
 
@@ -29,12 +29,13 @@ class Shift:
     """The scores from one night on against those before."""
 
     since: int
+    level: float  #: a p-value below it counts
+    sides: tuple[Floats, Floats]  #: the scores
     difference: float
     error: float  #: standard error of the difference
     freedom: float  #: degrees of freedom
     before: float  #: scores before, as far as they count; infinite in the paired test
     after: float  #: scores after, as far as they count; in the paired test the pairs
-    sides: tuple[Floats, Floats]
 
     @property
     def t(self) -> float:
@@ -55,15 +56,16 @@ class Shift:
     @cached_property
     def p(self) -> float:
         """The p-value that is believed."""
+        doubted = RANKS * self.level
         paired = math.isinf(self.before)
-        return self.chance if self.chance >= RANKS or paired or _ranks_agree(*self.sides) else RANKS
+        return self.chance if self.chance >= doubted or paired or _ranks_agree(*self.sides, doubted) else doubted
 
-    def seeds_needed(self, threshold: float) -> int | None:
+    def seeds_needed(self) -> int | None:
         """Return how many more scores after the change would settle a difference that stays as it is."""
         more = np.arange(1, MOST_SEEDS + 1)
         narrower = (1 / self.before + 1 / (self.after + more)) / (1 / self.before + 1 / self.after)
         t = _quantile(1 - self.p / 2, self.freedom)  # of the p-value that is believed, not of Student's
-        enough = 2 * scipy.special.stdtr(self.freedom + more, -t / np.sqrt(narrower)) < threshold
+        enough = 2 * scipy.special.stdtr(self.freedom + more, -t / np.sqrt(narrower)) < self.level
         return int(more[enough][0]) if enough.any() else None
 
 
@@ -94,42 +96,45 @@ class History:
         seen: dict[tuple[int, float], tuple[int, int]] = {}
         tonight = 0
         for number, night in enumerate(nights):
-            known = [
-                (seed, sign * score) for seed, score in night.items() if score is not None and math.isfinite(score)
-            ]
+            known = [(seed, sign * score) for seed, score in night.items() if _is_known(score)]
             seen |= {pair: (seen.get(pair, (number,))[0], number) for pair in known}
             tonight = len(known) or tonight
-        seeds = sorted({seed for seed, _ in seen})
-        ran = np.zeros((len(seen), len(seeds)))
-        ran[range(len(seen)), np.searchsorted(seeds, [seed for seed, _ in sorted(seen)])] = 1
-        scores = np.array([score for _, score in sorted(seen)], dtype=np.float64)
-        first, last = np.array([seen[pair] for pair in sorted(seen)], dtype=np.intp).reshape(-1, 2).T
+        pairs = sorted(seen)
+        seeds = sorted({seed for seed, _ in pairs})
+        ran = np.zeros((len(pairs), len(seeds)))
+        ran[range(len(pairs)), np.searchsorted(seeds, [seed for seed, _ in pairs])] = 1
+        scores = np.array([score for _, score in pairs], dtype=np.float64)
+        first, last = np.array([seen[pair] for pair in pairs], dtype=np.intp).reshape(-1, 2).T
         return cls(ran, scores, first, last, float(np.abs(scores).max(initial=0.0)) / rows, tonight)
 
-    def shifts(self) -> list[Shift]:
+    def shifts(self, level: float) -> list[Shift]:
         """Return the comparisons at the nights that may be the first after a change, the newest first.
 
-        Of the two tests each is the one with the narrower interval; left out where there are too few scores for both.
+        Of the two tests each is the one with the narrower interval at this level, which would see the smaller change;
+        left out where there are too few scores for both.
         """
-        newest, oldest = int(self.last.max(initial=0)), int(self.first.min(initial=0))
+        newest = int(self.last.max(initial=0))
+        oldest = int(self.first.min(initial=newest))
         since = np.arange(newest, max(oldest, newest - WINDOW), -1)
         before, after = _Sides(self, self.first < since[:, None]), _Sides(self, self.last >= since[:, None])
         tests = np.array([_unpaired(before, after, self.floor), _paired(before, after, self.floor)])
-        widths = np.where(tests[:, 2] >= 1, _quantile(0.975, np.maximum(tests[:, 2], 1)) * tests[:, 1], math.inf)
+        quantiles = _quantile(1 - level / 2, np.maximum(tests[:, 2], 1))
+        widths = np.where(tests[:, 2] >= 1, quantiles * tests[:, 1], math.inf)
+        sides = [(self.scores[before.of[row]], self.scores[after.of[row]]) for row in range(len(since))]
         return [
-            Shift(int(night), *tests[test, :, row].tolist(), (self.scores[before.of[row]], self.scores[after.of[row]]))
-            for row, (night, test) in enumerate(zip(since, widths.argmin(axis=0), strict=True))
+            Shift(int(night), level, both, *tests[test, :, row].tolist())
+            for row, (night, test, both) in enumerate(zip(since, widths.argmin(axis=0), sides, strict=True))
             if widths[test, row] < math.inf
         ]
 
-    def detectable(self, threshold: float, nights: int) -> float | None:
+    def detectable(self, level: float, nights: int) -> float | None:
         """Return the least drop that so many nights like the newest would show with a probability of 0.8."""
         everything = _Sides(self, np.ones((1, len(self.scores)), dtype=np.bool_))
         sd, alike = _noise([everything], self.floor)
         before, after = float(everything.worth(alike)[0]), float(nights * self.tonight)
         if before + after < 3:
             return None
-        t = sum(float(_quantile(one, before + after - 2)) for one in (1 - threshold / 2, 0.8))
+        t = sum(float(_quantile(one, before + after - 2)) for one in (1 - level / 2, 0.8))
         return t * float(sd[0]) * math.sqrt(1 / before + 1 / after)
 
 
@@ -163,6 +168,10 @@ class _Sides:
         return medians.reshape(self.counts.shape)
 
 
+def _is_known(score: float | None) -> bool:
+    return score is not None and math.isfinite(score)
+
+
 def _unpaired(before: _Sides, after: _Sides, floor: float) -> Floats:
     """Compare the means: difference, standard error, degrees of freedom, sizes before and after."""
     sd, alike = _noise([before, after], floor)
@@ -190,11 +199,11 @@ def _paired(before: _Sides, after: _Sides, floor: float) -> Floats:
     return np.array([mean, sd / np.sqrt(np.maximum(pairs, 1)), pairs - 1, np.full(len(pairs), math.inf), pairs])
 
 
-def _ranks_agree(before: Floats, after: Floats) -> bool:
+def _ranks_agree(before: Floats, after: Floats, level: float) -> bool:
     """Return whether most scores changed, not a few by much."""
     if len(after) >= FEWEST_APART and (after.max() < before.min() or after.min() > before.max()):
         return True
-    return bool(scipy.stats.mannwhitneyu(before, after).pvalue < RANKS)
+    return bool(scipy.stats.mannwhitneyu(before, after).pvalue < level)
 
 
 def _quantile(probability: float, freedom: ArrayLike) -> Floats:
