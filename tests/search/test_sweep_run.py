@@ -253,6 +253,13 @@ def test_studies_of_old_runs_are_deleted_and_scores_kept(nights):
     assert set(folders) == set((nights.file.parent / "hpsearch-output").iterdir())
 
 
+def test_no_checkpoint_is_left(nights):
+    """A sweep runs for years: of a complete cell there are rows, and a log on the disk."""
+    left = [path for path in (nights.file.parent / "hpsearch-output").rglob("*") if path.is_file()]
+
+    assert {"log.txt"} == {path.name for path in left}
+
+
 def test_status_shows_the_last_run(nights):
     """What the terminal says of a sweep: each cell's score, and what changed."""
     said = hpsearch("sweep", "status", nights.file)
