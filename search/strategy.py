@@ -48,8 +48,8 @@ class Strategy:
                 raise BadInput(f"--{flag} takes a whole number from {least} to {MOST}, not {count!r}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON."""
-        return dataclasses.asdict(self)
+        """Return plain JSON; `shift` only where there is one, for it is no choice of people."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name != "shift" or value}
 
     @classmethod
     def of(cls, study: Study) -> Strategy:

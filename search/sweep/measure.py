@@ -106,9 +106,14 @@ def row_errors(predicted: Sequence[Any], labels: Any, *, regression: bool) -> li
 
 
 def environment(run: StudyRun, trials: Sequence[Trial]) -> dict[str, Any]:
-    """Return what a score may depend on besides data and metric: what is named when it has changed."""
+    """Return what a score may depend on besides data and metric: what is named when it has changed.
+
+    `tokenised` is the fingerprint of what the tokenizer made of the texts; of the strategy everything counts but the
+    seeds, whose turn it is.
+    """
     whole = run.study.spec["identity"]
     identity = {name: value for name, value in whole.items() if name not in ("data", "versions")}
+    strategy = {name: value for name, value in run.study.limits.get("strategy", {}).items() if name != "shift"}
     threads = {one.environment["threads"] for one in trials if one.environment and "threads" in one.environment}
     devices = {one.device for one in trials if one.device}
     return {
@@ -122,10 +127,8 @@ def environment(run: StudyRun, trials: Sequence[Trial]) -> dict[str, Any]:
             "threads": sorted(threads),
             "system": platform.platform(),
         },
-        "tokenised": whole.get(
-            "data"
-        ),  # what a tokenizer made of the texts: another one, and it is another fingerprint
-        "study": identity | {"strategy": {**run.study.limits.get("strategy", {}), "shift": None}},
+        "tokenised": whole.get("data"),
+        "study": identity | {"strategy": strategy},
     }
 
 

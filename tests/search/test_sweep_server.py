@@ -328,8 +328,9 @@ def test_what_cannot_be_served_is_refused(one_url, tmp_path):
         server(tmp_path / "missing.json", run_due=Runner())
 
 
+#: A server in which Ctrl-C is not ignored, as it is in what a shell starts in the background.
 PROGRAM = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from hpsearch.search.complaint import complain
 from hpsearch.search.interrupts import remember_interrupts
@@ -343,6 +344,7 @@ def run_due(path, *, now, stop):
     time.sleep(0.3)
     Path(path).with_suffix(".handed-back").touch()
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 remember_interrupts()
 try:
     SweepServer(sys.argv[1:], load=load, run_due=run_due).serve()
