@@ -116,7 +116,12 @@ def examine(nights: Sequence[Night], *, direction: str, rows: int, cells: int = 
       without being equal count for less than as many scores as they have (Kish's design effect, 1965);
     - the standard deviation is never taken for less than what one of `rows` is worth: scores may happen to be equal;
     - some seeds collapse now and then, and no t test is right about such scores: ranks must agree (Mann & Whitney,
-      1947), or three scores and more lie beyond all before.
+      1947) or three scores and more lie beyond all before, and a seed is paired by its medians.
+
+    The caller begins a new history with the night `since` of what is better or worse, so that a change is told once.
+    Of 600 simulated histories of 60 nights without a change, with three seeds, 4.8 % (3.3 to 6.9) have an alarm where all
+    is noise, 6.8 % where one training in five collapses; a drop of 1.5 standard deviations is found within five nights in
+    89 % (86 to 92), of collapsing seeds in 4 to 33 %. The threshold is shared by all `cells` that a sweep looks at.
     """
     if direction not in DIRECTIONS:
         raise BadInput(f"no direction {direction!r}", hint=did_you_mean(direction, DIRECTIONS))

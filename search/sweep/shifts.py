@@ -21,6 +21,7 @@ Mask = NDArray[np.bool_]
 WINDOW = 15  #: how many nights ago the newest change looked for may have come
 RANKS = 7  #: times the level that counts: what ranks must reach before a smaller p-value of Student's is believed
 FEWEST_APART = 3  #: scores that are believed without ranks where all lie beyond all before
+HUGE = 1e100  #: a score beyond it has diverged, and its square is no number
 MOST_SEEDS = 1000  #: nobody runs more to settle a suspicion
 
 
@@ -169,7 +170,7 @@ class _Sides:
 
 
 def _is_known(score: float | None) -> bool:
-    return score is not None and math.isfinite(score)
+    return score is not None and abs(score) < HUGE  # nor NaN
 
 
 def _unpaired(before: _Sides, after: _Sides, floor: float) -> Floats:

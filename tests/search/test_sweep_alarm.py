@@ -150,9 +150,9 @@ def test_one_seed_a_night_works():
 
 
 def test_scores_that_are_no_numbers_are_left_out():
-    """NaN, None and infinity count as a seed that never ran, and `since` counts the nights all the same."""
+    """NaN, None and infinity, or nearly, count as a seed that never ran; `since` counts the nights all the same."""
     nights = blocks((*BEFORE, 0.502, 0.511, 0.493))
-    dirty = [Night(scores={**one.scores, 91: math.nan, 92: None, 93: math.inf}) for one in nights]
+    dirty = [Night(scores={**one.scores, 91: math.nan, 92: None, 93: math.inf, 94: -1e300}) for one in nights]
     empty = Night(scores=dict.fromkeys((1, 2, 3), math.nan))
 
     clean, found = looked(nights), looked([empty, *dirty[:3], empty, *dirty[3:], empty])
