@@ -119,9 +119,9 @@ def examine(nights: Sequence[Night], *, direction: str, rows: int, cells: int = 
       1947) or three scores and more lie beyond all before, and a seed is paired by its medians.
 
     The caller begins a new history with the night `since` of what is better or worse, so that a change is told once.
-    Of 600 simulated histories of 60 nights without a change, with three seeds, 4.8 % (3.3 to 6.9) have an alarm where all
-    is noise, 6.8 % where one training in five collapses; a drop of 1.5 standard deviations is found within five nights in
-    89 % (86 to 92), of collapsing seeds in 4 to 33 %. The threshold is shared by all `cells` that a sweep looks at.
+    Of 600 simulated histories of 60 nights without a change, with three seeds, 4.8 % (3.3 to 6.9) have an alarm where
+    all is noise, 6.8 % where one training in five collapses; a drop of 1.5 standard deviations is found within five
+    nights in 89 % (86 to 92), with collapsing seeds in 4 to 33 %. All `cells` of a sweep share the threshold.
     """
     if direction not in DIRECTIONS:
         raise BadInput(f"no direction {direction!r}", hint=did_you_mean(direction, DIRECTIONS))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 import torch
 from transformers import BertConfig, BertModel
 
@@ -217,6 +218,19 @@ def test_a_planted_regression_is_found_and_named(nights, receiver):
     (told,) = receiver.received
     assert (["worse"], "toy", "2026-03-04") == (told["reasons"], told["sweep"], told["run"])
     assert ["worse", "worse"] == [one["state"] for one in told["cells"]]
+
+
+def test_a_regression_is_exit_code_4(nights):
+    """For schedulers: the run of that night, asked for again, is not run again and says the same."""
+    scheduled = nights.file.with_name("scheduled.yaml")
+    text = nights.file.read_text(encoding="utf-8")
+    scheduled.write_text(text + 'schedule: {cron: "0 2 * * *"}\n', encoding="utf-8")
+    with time_machine.travel(NIGHT + timedelta(days=3, minutes=30), tick=False):
+        said = hpsearch("sweep", "run", scheduled)
+
+    assert (4, "") == (said.code, said.err)
+    assert "worse" in said.out
+    assert "next due 2026-03-05 02:00 UTC" in said.out
 
 
 def test_a_broken_tokenizer_is_found_and_named(nights):
