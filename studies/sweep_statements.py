@@ -31,11 +31,6 @@ def run_due_at(sweep: str, due_at: str) -> Select[Any]:
     return runs_of(sweep).where(sweep_runs.c.due_at == due_at)
 
 
-def sweep_names() -> Select[Any]:
-    """List the names of all sweeps."""
-    return select(sweep_runs.c.sweep).distinct().order_by(sweep_runs.c.sweep)
-
-
 def take_run(run: Mapping[str, Any], held: Mapping[str, Any]) -> Update:
     """Take a run that is as it was seen."""
     values = {"state": RunState.RUNNING.value, "finished_at": None, "failure_message": None, **held}

@@ -48,10 +48,6 @@ class SweepStore(Database):
 
     # Runs
 
-    def sweeps(self) -> list[str]:
-        """Return the names of the sweeps that were ever run."""
-        return [row["sweep"] for row in self._read(sql.sweep_names())]
-
     def runs(self, sweep: str) -> list[SweepRun]:
         """Return the runs of a sweep in the order of their due times."""
         return [SweepRun.from_row(row) for row in self._read(sql.runs_of(sweep))]

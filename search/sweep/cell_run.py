@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -120,8 +119,3 @@ def understood(code: int, answer: str, said: IO[str]) -> dict[str, Any]:
         raise CellFailed(told["complaint"], hint=told["hint"])
     measured: dict[str, Any] = told["measured"]
     return measured
-
-
-def seconds_left(deadline: float | None) -> float | None:
-    """Return the seconds until a moment of the monotonic clock; None without one."""
-    return None if deadline is None else deadline - time.monotonic()

@@ -109,15 +109,6 @@ class Sweep:
     content: dict[str, Any]  #: the file as it was read
     lines: Lines
 
-    def cell(self, name: str) -> Cell:
-        """Return the cell of that name. Raises `BadInput`."""
-        for one in self.cells:
-            if one.name == name:
-                return one
-        raise BadInput(
-            f"sweep {self.name!r} has no cell {name!r}", hint=did_you_mean(name, [one.name for one in self.cells])
-        )
-
     def where(self, cell: Cell, option: str | None = None) -> str:
         """Return file and line of a cell, or of one of its options."""
         return self.lines.where(cell.place(option))

@@ -27,7 +27,7 @@ from ...studies.worker import worker_name
 from ..removal import remove
 from ..talk import tell
 from .alarm import seeds_of
-from .cell_run import CellStopped, run_cell, seconds_left
+from .cell_run import CellStopped, run_cell
 from .cells import Cell
 from .ended import Ended
 from .file import Sweep, read_sweep
@@ -167,7 +167,7 @@ class RunOfSweep:
         for place, cell in enumerate(chosen, start=1):
             if cell.name in self.complete():
                 continue
-            left = seconds_left(self.deadline)
+            left = None if self.deadline is None else self.deadline - time.monotonic()
             if self.stop.is_set() or (left is not None and left <= 0):
                 return
             self.say(f"[{place}/{len(chosen)}] {cell.name}")
