@@ -308,7 +308,14 @@ def test_half_a_parquet_file_is_refused(tmp_path, keep):
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.parquet"])
-@pytest.mark.parametrize("content", [gzip.compress(b"text,label\n"), bytes(range(256)) * 4, b"PK\x03\x04 zip"])
+@pytest.mark.parametrize(
+    "content",  # named, for a gzip holds the second it was made in, and processes that share the tests compare names
+    [
+        pytest.param(gzip.compress(b"text,label\n"), id="gzip"),
+        pytest.param(bytes(range(256)) * 4, id="bytes"),
+        pytest.param(b"PK\x03\x04 zip", id="zip"),
+    ],
+)
 def test_a_binary_file_is_refused(tmp_path, name, content):
     """An archive or a picture under a text file's name, or anything under Parquet's."""
     assert any(word in str(refusal(tmp_path / name, content)) for word in ("binary", "no readable Parquet"))
