@@ -1,6 +1,6 @@
-"""The model of a final, taken as the retrained one: it has seen all the data there was to train on already.
+"""The model of a trial on all the data, taken as the retrained one: nothing is trained twice.
 
-Where its checkpoint is on another machine, or the study has no finals, `retrain` trains.
+Where its checkpoint is on another machine, or no trial saw all there is to train on, `retrain` trains.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from .configuration import Configuration
 from .metrics import scores
 from .model_card import write_card
 from .paths import put_in_place
+from .problem import rows_of
 from .record import model_record, write_record
 from .retrain import add_model, check_target, existing_model
 from .study_run import StudyRun
@@ -26,7 +27,7 @@ NOT_OF_A_MODEL = ("training_args.bin", "trainer_state.json", "optimizer.pt", "sc
 
 def adopt(run: StudyRun, trial: Trial) -> Model | None:
     """Make the checkpoint of a trial on all the data the study's model; None where there is no such checkpoint here."""
-    if trial.fraction != 1.0 or trial.predictions is None or trial.state is not TrialState.COMPLETE:
+    if not saw_everything(run, trial):
         return None
     checkpoint = run.paths.checkpoint(trial.number)
     if checkpoint is None:
@@ -49,16 +50,33 @@ def adopt(run: StudyRun, trial: Trial) -> Model | None:
     return add_model(run, trial, target, record)
 
 
+def saw_everything(run: StudyRun, trial: Trial) -> bool:
+    """Return whether a trial's own training is what a retraining would be: it is a final, or nothing was left out."""
+    if trial.fraction != 1.0 or trial.state is not TrialState.COMPLETE or not trial.config:
+        return False
+    if trial.predictions is not None:
+        return True
+    splits = run.problem.source.splits(Configuration.from_dict(trial.config).data)
+    return splits.report is None and rows_of(splits).get("train") == rows_of(splits).get("full_train")
+
+
 def final_record(run: StudyRun, trial: Trial) -> dict[str, Any]:
-    """Return what `hpsearch.json` says: the scores are those of the predictions that the final made."""
+    """Return what `hpsearch.json` says: the scores are those of what the trial predicted for the report split.
+
+    Where there is no such split, or its predictions need a function of the user's to be scored, they are those of the
+    selection split, by which the checkpoint was chosen.
+    """
     configuration = Configuration.from_dict(trial.config)
     splits = run.problem.source.splits(configuration.data)
-    task = Task.from_dict(run.problem.notes["task"])
-    report: Any = splits.report  # there is one: the final predicted it
-    labels = np.asarray(report["labels"])
-    metrics = {f"eval_{name}": value for name, value in scores(task, trial.predictions or [], labels).items()}
+    rows = rows_of(splits)
+    if run.problem.score_predictions is None or splits.report is None or trial.predictions is None:
+        part, metrics = "selection", dict(trial.metrics)
+    else:
+        part, task = "report", Task.from_dict(run.problem.notes["task"])
+        found = scores(task, trial.predictions, np.asarray(splits.report["labels"]))
+        metrics = {f"eval_{name}": value for name, value in found.items()}
     return model_record(run, configuration, trial, metrics, trial.seconds) | {
-        "evaluated_on": "report",
-        "rows": {"train": len(splits.train), "evaluated": len(labels)},
+        "evaluated_on": part,
+        "rows": {"train": rows.get("train"), "evaluated": rows.get(part)},
         "final": True,
     }

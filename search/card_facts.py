@@ -72,6 +72,8 @@ class Facts:
     @property
     def base_model(self) -> str | None:
         """The name of the model on the hub that this one began as; None for `tiny` and for a folder."""
+        if self.options.get("trainer") or self.options.get("model_init"):
+            return None  # the user's own function knows
         name = str(self.options.get("model", TINY))
         local = name == TINY or Path(name).is_absolute() or name.startswith((".", "~")) or not is_hub_name(name)
         return None if local else name
@@ -132,3 +134,10 @@ def architecture_in(folder: Path) -> str | None:
         return str(written["architectures"][0])
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
+
+
+def is_known(architecture: str | None) -> bool:
+    """Return whether transformers itself has the class of a model, so that anybody can open it."""
+    import transformers
+
+    return architecture is not None and architecture.isidentifier() and hasattr(transformers, architecture)

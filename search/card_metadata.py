@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from .card_facts import Facts
+from .card_facts import Facts, is_known
 from .tasks import METRICS, Task
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def metadata(facts: Facts) -> ModelCardData:
 
 def classifies_text(facts: Facts) -> bool:
     """Return whether the pipeline `text-classification` opens the model; it is also that for regressions."""
-    return facts.task is not None or (facts.architecture or "").endswith("ForSequenceClassification")
+    own = (facts.architecture or "").endswith("ForSequenceClassification")
+    return is_known(facts.architecture) and (facts.task is not None or own)
 
 
 def evaluation_results(facts: Facts) -> list[EvalResult]:

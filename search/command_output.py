@@ -279,7 +279,7 @@ def print_check(problem: Any, trials: int, strategy: Strategy, *, as_json: bool)
         "strategy": f"{strategy.name}, finals: {strategy.confirm}",
         "trainings": _trainings(strategy.trainings(plan.fraction, trials, beside)),
         **_resolution(problem.notes),
-        "precision": problem.identity["precision"],
+        "precision": precision_of(problem),
         "baseline": short_values(problem.baseline()),
         **parameters,
     }
@@ -287,6 +287,12 @@ def print_check(problem: Any, trials: int, strategy: Strategy, *, as_json: bool)
         emit({"summary": summary, "identity": problem.identity})
     else:
         mapping_table("ready to search", summary)
+
+
+def precision_of(problem: Any) -> str:
+    """Return the precision of a task's trainings; a Trainer of the user's own says it in its arguments."""
+    args = problem.trainer.args
+    return problem.identity.get("precision") or ("bf16" if args.bf16 else "fp16" if args.fp16 else "fp32")
 
 
 def _trainings(planned: Sequence[tuple[int, float]]) -> str:
@@ -299,8 +305,8 @@ def _trainings(planned: Sequence[tuple[int, float]]) -> str:
 
 def _resolution(notes: Mapping[str, Any]) -> dict[str, str]:
     """Return how small a gain of a classifier could be told from noise in the end; nothing without a report split."""
-    rows, task = notes["rows"].get("report"), Task.from_dict(notes["task"])
-    if not rows or task.is_regression:
+    rows, task = notes["rows"].get("report"), notes.get("task")
+    if not rows or not task or Task.from_dict(task).is_regression:
         return {}
     from .statistics import detectable_difference
 

@@ -28,6 +28,7 @@ from .command_output import emit, next_commands, outcome_json, outcome_table, pr
 from .interrupts import raise_if_interrupted
 from .limits import Limits
 from .options import RunOptions
+from .own_code import OwnCode, check_own_trainer
 from .priors import Prior
 from .push import check_token, push
 from .samplers import check_pruner, check_sampler
@@ -83,8 +84,9 @@ def join_study(
     quiet: bool,
     verbose: bool,
     places: Mapping[str, str],
+    code: OwnCode,
 ) -> None:
-    """Work on a study that somebody started, until it has its total; `places` is as in `stored_problem`."""
+    """Work on a study that somebody started, until it has its total; `places` and `code` are as in `stored_problem`."""
     workers = Workers(jobs=jobs)
     check_timeout(timeout)
     check_shared(store_url)
@@ -97,7 +99,7 @@ def join_study(
         with workers.searching(trials=study.trials, killable=killable, places=places) as search_study:
             from .joining import join
 
-            run = join(store, study, view=view, timeout=timeout, verbose=verbose, places=places)
+            run = join(store, study, view=view, timeout=timeout, verbose=verbose, places=places, code=code)
             before = run.finished()
             search_study(run)
     tell(f"study {name!r}: {run.finished()} of {study.trials} trials done, {run.finished() - before} since this joined")
@@ -159,6 +161,7 @@ def open_run(options: RunOptions, space: Space, view: View, *, strategy: Strateg
         view=view,
         timeout=options.timeout,
         verbose=options.verbose,
+        code=OwnCode.of(options),
     )
 
 
@@ -202,6 +205,7 @@ def retrain_trial(
     folder: Path | None,
     hub_name: str | None,
     private: bool,
+    code: OwnCode,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -221,7 +225,7 @@ def retrain_trial(
     trial = None if number is None else store.trial(study.study_id, number)
     with view_for(quiet=quiet) as view:
         view.phase("preparing the data and the model")
-        problem = stored_problem(study)
+        problem = stored_problem(study, code=code)
         run = StudyRun(problem=problem, study=study, store=store, view=view)
         chosen = trial or winner(run)
         model = retrain(run, chosen, folder)
@@ -235,7 +239,7 @@ def retrain_trial(
         raise failed
 
 
-def replay_trial(store_url: str, name: str, *, number: int, quiet: bool, as_json: bool) -> int:
+def replay_trial(store_url: str, name: str, *, number: int, quiet: bool, as_json: bool, code: OwnCode) -> int:
     """Run a stored trial again and print how it compares with its row; return 0 if it is the same, else 1."""
     from .replay import check_replayable, replay
     from .study_run import StudyRun
@@ -246,7 +250,7 @@ def replay_trial(store_url: str, name: str, *, number: int, quiet: bool, as_json
     check_replayable(study, trial)
     with view_for(quiet=quiet) as view:
         view.phase("preparing the data and the model")
-        problem = stored_problem(study, kept_data=True)
+        problem = stored_problem(study, kept_data=True, code=code)
         done = replay(StudyRun(problem=problem, study=study, store=store, view=view), trial)
     print_replay(done, as_json=as_json)
     return 0 if done.identical else 1
@@ -277,6 +281,7 @@ def model_folder(store_url: str, model: str) -> Path:
 def checked(options: RunOptions) -> tuple[Space, Workers]:
     """Check what needs no data, before anything is loaded; return the space, and who runs the trials."""
     check_numbers(options)
+    check_own_trainer(options)
     workers = workers_of(options)
     space = space_of(options)
     check_places(options.store, study_name(options), fork=options.fork, output_dir=options.output_dir)
@@ -323,7 +328,8 @@ def check_numbers(options: RunOptions) -> None:
     """Check what is a number or one of a few names."""
     check_trials(options.trials)
     check_fraction(options.subset)
-    check_seed(options.seed)
+    if options.seed is not None:
+        check_seed(options.seed)
     check_timeout(options.timeout)
     limits_of(options)
     check_score(options.score)

@@ -75,6 +75,15 @@ Store = Annotated[str, typer.Option("--store", help=STORE_HELP, envvar=STORE_ENV
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 Private = Annotated[bool, typer.Option("--private", help="nobody else can read it on the hub")]
 ELSEWHERE = "where it is here, if it is elsewhere than where the study was started"
+OwnTrainer = Annotated[
+    str | None, typer.Option("--trainer", help="your function that the study was made with", metavar="FILE.py:FUNCTION")
+]
+OwnModel = Annotated[
+    str | None, typer.Option("--model-init", help="likewise, the one of its model", metavar="FILE.py:FUNCTION")
+]
+OwnMetrics = Annotated[
+    str | None, typer.Option("--compute-metrics", help="likewise, the one of its metrics", metavar="FILE.py:FUNCTION")
+]
 Name = Annotated[str, typer.Argument(metavar="STUDY", help="name of a study", autocompletion=study_names)]
 Names = Annotated[list[str], typer.Argument(metavar="STUDY...", help="names of studies", autocompletion=study_names)]
 
@@ -118,13 +127,18 @@ def worker(
     train_file: Annotated[str | None, typer.Option("--train-file", help=ELSEWHERE, metavar="FILE")] = None,
     validation_file: Annotated[str | None, typer.Option("--validation-file", help=ELSEWHERE, metavar="FILE")] = None,
     model: Annotated[str | None, typer.Option("--model", help=ELSEWHERE, metavar="DIR")] = None,
+    trainer: OwnTrainer = None,
+    model_init: OwnModel = None,
+    compute_metrics: OwnMetrics = None,
 ) -> None:
     """Work on a study that somebody started, from any machine that reaches its store."""
     from .command_run import join_study
+    from .own_code import OwnCode
 
     given = {"data_dir": data_dir, "train_file": train_file, "validation_file": validation_file, "model": model}
     places = {name: place for name, place in given.items() if place is not None}
-    join_study(store, study, jobs=jobs, timeout=timeout, quiet=quiet, verbose=verbose, places=places)
+    code = OwnCode(trainer=trainer, model_init=model_init, compute_metrics=compute_metrics)
+    join_study(store, study, jobs=jobs, timeout=timeout, quiet=quiet, verbose=verbose, places=places, code=code)
 
 
 @app.command(epilog="Example: hpsearch check --train-file tweets.csv --text-columns text --label-column target")
@@ -256,9 +270,13 @@ def retrain(
     store: Store = DEFAULT_STORE,
     quiet: Annotated[bool, typer.Option("--quiet", help="show the result alone")] = False,
     as_json: Json = False,
+    trainer: OwnTrainer = None,
+    model_init: OwnModel = None,
+    compute_metrics: OwnMetrics = None,
 ) -> None:
     """Train with a trial's configuration on all the training data."""
     from .command_run import retrain_trial
+    from .own_code import OwnCode
 
     retrain_trial(
         store,
@@ -267,6 +285,7 @@ def retrain(
         folder=output_dir,
         hub_name=push_to_hub,
         private=private,
+        code=OwnCode(trainer=trainer, model_init=model_init, compute_metrics=compute_metrics),
         quiet=quiet,
         as_json=as_json,
     )
@@ -291,11 +310,16 @@ def replay(
     store: Store = DEFAULT_STORE,
     quiet: Annotated[bool, typer.Option("--quiet", help="show the result alone")] = False,
     as_json: Json = False,
+    trainer: OwnTrainer = None,
+    model_init: OwnModel = None,
+    compute_metrics: OwnMetrics = None,
 ) -> int:
     """Run a trial again from its row and prove that it is the same: exit code 0 if so, else 1."""
     from .command_run import replay_trial
+    from .own_code import OwnCode
 
-    return replay_trial(store, study, number=trial, quiet=quiet, as_json=as_json)
+    code = OwnCode(trainer=trainer, model_init=model_init, compute_metrics=compute_metrics)
+    return replay_trial(store, study, number=trial, quiet=quiet, as_json=as_json, code=code)
 
 
 @app.command(epilog="Example: hpsearch predict demo-tiny --file texts.csv --output predicted.csv")

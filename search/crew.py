@@ -87,7 +87,7 @@ def orders_of(run: StudyRun, shares: Sequence[Share], places: Mapping[str, str],
             timeout=run.timeout,
             verbose=run.verbose,
             places=dict(places),
-            factory=run.factory,
+            code=run.code.found_from_anywhere(),
         )
         for share in shares
     ]

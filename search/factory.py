@@ -50,12 +50,28 @@ def _found(module: str | None, name: str) -> Any:
 
 def trainer_from(factory: str) -> Any:
     """Make the Trainer. Raises `BadInput` where the function is not here."""
-    module, _, name = factory.partition(":")
+    return function_from(factory)()
+
+
+def function_from(named: str) -> Callable[..., Any]:
+    """Return a function by its name, `module:function` or `script.py:function`."""
+    module, _, name = named.rpartition(":")
     try:
-        make: Callable[[], Any] = getattr(importlib.import_module(module), name)
+        if module.endswith(".py"):
+            import importlib.util
+            import sys
+            from pathlib import Path
+
+            path = Path(module).absolute()
+            if path.stem not in sys.modules:
+                spec = importlib.util.spec_from_file_location(path.stem, path)
+                loaded = importlib.util.module_from_spec(spec)
+                sys.modules[path.stem] = loaded
+                spec.loader.exec_module(loaded)
+            return getattr(sys.modules[path.stem], name)
+        return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
-        raise BadInput(f"the function {factory!r}, which makes the Trainer, is not here: {error}", hint=HINT) from None
-    return make()
+        raise BadInput(f"the function {named!r}, which makes the Trainer, is not here: {error}", hint=HINT) from None
 
 
 def factory_problem(factory: str, study: Study) -> Problem:

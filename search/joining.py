@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..studies.records import Study
 from ..studies.store import StudyStore
-from .factory import factory_problem
+from .own_code import NO_CODE, OwnCode
 from .paths import DEFAULT_OUTPUT, writable_folder
 from .stored_problem import stored_problem
 from .study_run import StudyRun
@@ -28,19 +28,23 @@ def join(
     timeout: float | None = None,
     verbose: bool = False,
     places: Mapping[str, str] | None = None,
-    factory: str | None = None,
+    code: OwnCode = NO_CODE,
 ) -> StudyRun:
-    """Return a run of a stored study for this process; `places` is as in `stored_problem`, `factory` as in `factory`.
+    """Return a run of a stored study for this process; `places` and `code` are as in `stored_problem`.
 
     Raises `StudyChanged` if data or model are no longer what they were, `BadInput` for a study made in Python or data
     that is not here.
     """
     here = dataclasses.replace(study, folder=folder or str(folder_here(study)))
-    if factory is None:
-        problem = stored_problem(study, kept_data=True, places=places)
-    else:
-        problem = factory_problem(factory, study)
-    return StudyRun(problem=problem, study=here, store=store, view=view or View(), timeout=timeout, verbose=verbose)
+    return StudyRun(
+        problem=stored_problem(study, kept_data=True, places=places, code=code),
+        study=here,
+        store=store,
+        view=view or View(),
+        timeout=timeout,
+        verbose=verbose,
+        code=code,
+    )
 
 
 def folder_here(study: Study) -> Path:

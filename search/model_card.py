@@ -13,7 +13,7 @@ from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
 from ..studies.records import Failure, Phase, Trial, TrialState
-from .card_facts import Facts
+from .card_facts import Facts, is_known
 from .card_metadata import PIPELINE, metadata
 from .markdown import bullets, code, table, text
 from .models import TINY
@@ -81,6 +81,8 @@ def began_as(facts: Facts) -> str:
     """Return which model was fine-tuned."""
     if facts.base_model:
         return text(facts.base_model)
+    if facts.options.get("model_init"):
+        return f"A {text(facts.architecture or 'model')} of the author's own"
     if facts.options.get("model") == TINY:
         return f"The small BERT `{TINY}` of hpsearch"
     return f"A model from a folder, {text(facts.study.model)}"
@@ -96,17 +98,13 @@ def scores(facts: Facts) -> str:
 def example(facts: Facts) -> str:
     """Return a program that uses the model; nothing where it is not known how."""
     task = facts.task
-    if task is not None:
+    if task is not None and is_known(facts.architecture):
         one = "'a text'" if len(task.text_columns) == 1 else "{'text': 'a text', 'text_pair': 'another text'}"
         most = facts.record["configuration"]["data"].get("max_length") or facts.record["max_length"]
         call = f"model({one}, truncation=True, max_length={most})"
         program = f"from transformers import pipeline\n\nmodel = pipeline('{PIPELINE}', model='{PLACE}')\nprint({call})"
         return code(program.replace("'", '"'), "python")
-    if facts.architecture is None or not facts.architecture.isidentifier():
-        return ""
-    import transformers
-
-    if not hasattr(transformers, facts.architecture):
+    if not is_known(facts.architecture):
         return ""
     return code(
         f'from transformers import {facts.architecture}\n\nmodel = {facts.architecture}.from_pretrained("{PLACE}")',

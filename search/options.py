@@ -43,12 +43,21 @@ class RunOptions:
     test_file: Path | None = opt(None, "unlabelled examples for the retrained model to predict", metavar="FILE")
     text_columns: str | None = opt(None, "one or two text columns of your data, as A or A,B", metavar="A[,B]")
     label_column: str | None = opt(None, "label column of your data", metavar="NAME")
+    trainer: str | None = opt(
+        None, "your own function that makes the Trainer, with data and model in it", metavar="FILE.py:FUNCTION"
+    )
+    model_init: str | None = opt(None, "your own function that makes the task's model", metavar="FILE.py:FUNCTION")
+    compute_metrics: str | None = opt(
+        None, "your own function that scores the task's predictions", metavar="FILE.py:FUNCTION"
+    )
     model: str = opt("tiny", "hub name, folder, or `tiny` (a small BERT trained from scratch)", metavar="NAME_OR_DIR")
     model_config: list[str] = opt((), "change the model's configuration, repeatable", metavar="NAME=VALUE")
     freeze_encoder: bool = opt(False, "train the head alone")
     space: str = opt("default", "preset, see `hpsearch spaces`, or a YAML file", metavar="NAME_OR_FILE")
     set: list[str] = opt((), "fix a hyperparameter, or set one the space lacks, repeatable", metavar="NAME=VALUE")
-    objective: str | None = opt(None, "metric to optimise [default: the task's]", metavar="METRIC")
+    objective: str | None = opt(
+        None, "metric to optimise [default: the task's; eval_loss with --trainer]", metavar="METRIC"
+    )
     direction: str | None = opt(None, "maximize or minimize [default: the metric's]", metavar="D")
     score: str = opt("best", "evaluation that gives a trial its score: best or last")
     subset: float = opt(0.1, "share of the training data that trials see")
@@ -70,7 +79,9 @@ class RunOptions:
     sampler: str = opt("tpe", "who proposes: tpe, random, grid, gp, qmc")
     pruner: str = opt("none", "what happens to hopeless trials: none, median, asha, hyperband, pbt")
     precision: str = opt("auto", "auto, fp32, bf16 or fp16; auto is bf16 where the hardware has it")
-    seed: int = opt(42, "seed of the splits, the subsets, the trials and the sampler")
+    seed: int | None = opt(
+        None, "seed of the splits, the subsets, the trials and the sampler [default: 42; with --trainer its own]"
+    )
     backend: str = opt("optuna", "who runs the trials: optuna (processes) or ray (a Ray cluster)")
     jobs: str = opt("1", "worker processes on this machine: a number, or auto", metavar="N|auto")
     ray_address: str | None = opt(

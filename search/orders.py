@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .devices import Share
+from .own_code import NO_CODE, OwnCode
 
 #: Why a worker could not go on: a sentence, a hint, an exit code.
 Complaint = tuple[str, str | None, int]
@@ -27,7 +28,7 @@ class Orders:
     alone_on_gpu: bool = False
     timeout: float | None = None
     verbose: bool = False
-    factory: str | None = None  #: of the Trainer, where the study was made in Python, see `factory`
+    code: OwnCode = NO_CODE  #: the user's own
     places: Mapping[str, str] = field(default_factory=dict)  #: see `stored_problem`
 
     def to_json(self) -> str:
@@ -38,4 +39,4 @@ class Orders:
     def from_json(cls, text: str) -> Orders:
         """Read what `to_json` wrote."""
         values = json.loads(text)
-        return cls(**{**values, "share": Share(**values["share"])})
+        return cls(**{**values, "share": Share(**values["share"]), "code": OwnCode(**values["code"])})

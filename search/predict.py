@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..spaces.errors import BadInput
+from .card_facts import architecture_in, is_known
 from .record import read_record
 from .submission import read_unlabelled, write_predictions
 from .tasks import Task
@@ -32,6 +33,12 @@ def predict(folder: Path, file: Path, output: Path) -> Predicted:
         raise BadInput(
             f"the model in {str(folder)!r} was searched in Python and has no task to read a file by",
             hint="load it with transformers.pipeline",
+        )
+    architecture = architecture_in(folder)
+    if not is_known(architecture):
+        raise BadInput(
+            f"the model in {str(folder)!r} is a {architecture}, which only your code opens",
+            hint="load it with the class that your model_init makes it of",
         )
     task = Task.from_dict(record["task"])
     ids, rows = read_unlabelled(task, file)

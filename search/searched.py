@@ -25,9 +25,8 @@ from .factory import factory_name
 from .limits import Limits
 from .loop import Plan
 from .options import DEFAULT_STORE
+from .own_code import OwnCode
 from .population import score_from
-from .probe import check_objective_is_returned
-from .problem import Problem
 from .replay import Replay, replay
 from .retrain import retrain, winner
 from .samplers import check_pruner, check_sampler
@@ -35,7 +34,7 @@ from .strategy import Strategy, StrategyOptions, strategy_of
 from .study_run import StudyRun, open_study
 from .trackers import check_trackers
 from .tracking import prepare_trackers
-from .trainer_problem import trainer_problem
+from .trainer_problem import checked_problem, trainer_seed
 from .verdict import conclude
 from .verdict_words import summary_lines
 from .view import view_for
@@ -157,7 +156,7 @@ def search_trainer(
     """
     who, climbs = workers_and_strategy(how, pruner)
     who.check_store(store)
-    template, factory = made_by(trainer, travels=who.several)
+    template, code = made_by(trainer, travels=who.several)
     plan = Plan(
         space=_space(space),
         fraction=check_fraction(subset),
@@ -188,7 +187,7 @@ def search_trainer(
         opened = StudyStore.open(store, create=True)
         record = open_study(opened, problem, backend=who.backend, **asked)
         prepare_trackers(record, view.say)
-        run = StudyRun(problem=problem, study=record, store=opened, view=view, timeout=timeout, factory=factory)
+        run = StudyRun(problem=problem, study=record, store=opened, view=view, timeout=timeout, code=code)
         search_study(run)
         say_verdict(run)
     return SearchedStudy(run)
@@ -209,37 +208,10 @@ def say_verdict(run: StudyRun) -> None:
         run.view.say(line)
 
 
-def made_by(trainer: Any, *, travels: bool) -> tuple[Any, str | None]:
+def made_by(trainer: Any, *, travels: bool) -> tuple[Any, OwnCode]:
     """Return the Trainer, made here if a function was given, and the name by which others make it if it `travels`."""
-    factory = factory_name(trainer) if travels else None
-    return (trainer if isinstance(trainer, Trainer) or not callable(trainer) else trainer()), factory
-
-
-def checked_problem(trainer: Any, plan: Plan, objective: str, direction: str | None) -> Problem:
-    """Return the problem of a Trainer. Raises `BadInput` for one that cannot be searched, or has no such objective."""
-    key, direction = key_and_direction(objective, direction)
-    problem = trainer_problem(trainer, plan, objective=key, direction=direction)
-    check_objective_is_returned(trainer, key)
-    return problem
-
-
-def trainer_seed(trainer: Any) -> int:
-    """Return the seed that a Trainer would train with, so that the baseline is what it would do by itself."""
-    return int(getattr(getattr(trainer, "args", None), "seed", 42))
-
-
-def key_and_direction(objective: str, direction: str | None) -> tuple[str, str]:
-    """Return the metric's key with its `eval_` prefix and the direction, which a loss settles.
-
-    Raises `BadInput` for another direction, or a loss to maximize.
-    """
-    key = objective if objective.startswith("eval_") else f"eval_{objective}"
-    is_loss = key.endswith("loss")
-    if direction not in (None, "minimize", "maximize"):
-        raise BadInput(f"unknown direction {direction!r}", hint="minimize or maximize")
-    if is_loss and direction == "maximize":
-        raise BadInput(f"{key} is to be minimized, not maximized", hint="leave the direction out")
-    return key, direction or ("minimize" if is_loss else "maximize")
+    code = OwnCode(trainer=factory_name(trainer) if travels else None)
+    return (trainer if isinstance(trainer, Trainer) or not callable(trainer) else trainer()), code
 
 
 def _space(given: Space | Mapping[str, Any] | str) -> Space:

@@ -17,8 +17,11 @@ from ..studies.identity import ensure_same_problem
 from ..studies.records import Study
 from .models import ModelSource, check_model
 from .options import RunOptions, assignments
+from .own_code import NO_CODE, OwnCode, short_name
 from .tasks import Task, custom_task, task_named
 
+#: The seed where nobody says another.
+SEED = 42
 #: Options that make the problem, kept with the study so that `hpsearch retrain` can make it again from its row.
 PROBLEM_OPTIONS = (
     "task",
@@ -27,6 +30,9 @@ PROBLEM_OPTIONS = (
     "validation_file",
     "text_columns",
     "label_column",
+    "trainer",
+    "model_init",
+    "compute_metrics",
     "model",
     "model_config",
     "freeze_encoder",
@@ -42,21 +48,29 @@ PROBLEM_OPTIONS = (
 )
 
 
-def stored_problem(study: Study, *, kept_data: bool = False, places: Mapping[str, Any] | None = None) -> Any:
-    """Return the problem of a study made by `hpsearch run`, from its row.
+def stored_problem(
+    study: Study, *, kept_data: bool = False, places: Mapping[str, Any] | None = None, code: OwnCode = NO_CODE
+) -> Any:
+    """Return the problem of a study, from its row.
 
     With `kept_data` the data that some search of this machine has loaded is good enough, and files need not be here.
-    `places` says where data or model are on this machine, by the names of `RunOptions`.
+    `places` says where data or model are on this machine, by the names of `RunOptions`, and `code` what of the user's
+    own the study was made with: of that the row has names only, see `own_code`.
 
-    Raises `StudyChanged` if data or model are no longer what they were, `BadInput` for a study made in Python.
+    Raises `StudyChanged` if data or model are no longer what they were, `BadInput` for code that is not said.
     """
     kept = study.spec["notes"].get("options")
+    if code.trainer is not None and (kept is None or OwnCode.of(kept).trainer):
+        from .factory import factory_problem
+
+        return factory_problem(code.trainer, study)
     if kept is None:
         raise BadInput(
             f"study {study.name!r} was made in Python, with a Trainer that only your program can make",
-            hint="call study.retrain() or study.replay() there",
+            hint="call study.retrain() or study.replay() there, or name the function: --trainer FILE.py:FUNCTION",
         )
-    options = options_of(study, {**kept, **(places or {})})
+    code.check_for(study, OwnCode.of(kept))
+    options = options_of(study, {**kept, **(places or {}), **code.given})
     raw_fingerprint = study.spec["notes"].get("raw") if kept_data else None
     problem = problem_of(options, Space(study.spec["identity"]["space"]), study, raw_fingerprint)
     ensure_same_problem(study, problem.identity)
@@ -85,6 +99,8 @@ def study_name(options: RunOptions) -> str:
     """Return the study's name: as given, or task and model."""
     if options.study is not None:
         return options.study
+    if options.trainer is not None:
+        return short_name(options.trainer)
     return f"{task_of(options).name}-{model_of(options).short_name}"
 
 
@@ -122,6 +138,8 @@ def problem_of(
     In a study that is there already, task and model keep their names, wherever their files are by now. Data of that
     fingerprint need not be loaded again.
     """
+    if options.trainer is not None:
+        return with_notes(own_problem_of(options, space), options)
     model, task = model_of(options), task_of(options)
     if study is not None:
         model, task = dataclasses.replace(model, called=study.model), dataclasses.replace(task, name=study.task)
@@ -139,7 +157,7 @@ def problem_of(
             Plan(
                 space=space,
                 fraction=options.subset,
-                seed=options.seed,
+                seed=SEED if options.seed is None else options.seed,
                 score_from=score_from(options.pruner, options.score),
                 sampler=options.sampler,
                 pruner=options.pruner,
@@ -149,9 +167,22 @@ def problem_of(
             precision=options.precision,
             cache=cache_folder(),
             select_on=options.select_on,
+            code=OwnCode.of(options),
         )
-    notes = {"raw": raw.fingerprint, "options": kept_options(options)}
-    return dataclasses.replace(problem, notes={**problem.notes, **notes})
+    return with_notes(problem, options, raw=raw.fingerprint)
+
+
+def own_problem_of(options: RunOptions, space: Space) -> Any:
+    """Return the problem of the Trainer that a function of the user's makes; see `own_problem`."""
+    with chatter_away():
+        from .own_problem import own_problem
+
+        return own_problem(options, space)
+
+
+def with_notes(problem: Any, options: RunOptions, **notes: Any) -> Any:
+    """Return the problem with the options that it can be made from again among its notes."""
+    return dataclasses.replace(problem, notes={**problem.notes, **notes, "options": kept_options(options)})
 
 
 def load(options: RunOptions, task: Task) -> Any:
@@ -174,7 +205,8 @@ def kept_options(options: RunOptions) -> dict[str, Any]:
             kept[name] = str(Path(kept[name]).absolute())
     if Path(options.model).is_dir():
         kept["model"] = str(Path(options.model).absolute())
-    return {**kept, "model_config": list(options.model_config)}
+    own = OwnCode.of(kept).given  # a new key for those alone who need it: studies older than it have none
+    return {**kept, **own, "model_config": list(options.model_config)}
 
 
 def cache_folder() -> Path:

@@ -20,6 +20,7 @@ from ..studies.store import StudyStore
 from .flatness import check_noise_is_known
 from .limits import Limits
 from .loop import SearchLoop
+from .own_code import NO_CODE, OwnCode
 from .paths import DEFAULT_OUTPUT, StudyPaths, writable_folder
 from .priors import PRIORS, Prior, priors_of
 from .problem import Problem
@@ -41,7 +42,7 @@ class StudyRun:
     view: View = field(default_factory=View)
     timeout: float | None = None
     verbose: bool = False
-    factory: str | None = None  #: by which other workers make the Trainer of a study made in Python
+    code: OwnCode = NO_CODE  #: the user's own, by the names that other workers find it by
 
     @property
     def paths(self) -> StudyPaths:

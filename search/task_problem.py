@@ -15,12 +15,16 @@ from .collator import TaskCollator
 from .loop import Plan
 from .metrics import compute_metrics, score
 from .models import ModelInit, ModelSource, load_tokenizer, model_fingerprint
+from .own_code import NO_CODE, OwnCode
+from .own_parts import OwnModelInit, check_outputs, own_identity, own_metrics, own_model_init
 from .precision import precision_arguments, resolve_precision
 from .prepared import TRAIN, VALIDATION, Prepared, check_length, prepare
+from .probe import check_objective_is_returned
 from .problem import Problem, ScorePredictions, check_plan, check_subset_of, common_identity, rows_of
 from .raw import RawData
 from .splits import Splits
 from .tasks import Task, check_objective
+from .trainer_problem import key_and_direction
 
 DATA_NAMES = ("max_length",)
 #: Tokens of an example unless a space has `data.max_length` or the model takes fewer; the usual length for GLUE.
@@ -83,21 +87,27 @@ def task_problem(
     precision: str,
     cache: Path,
     select_on: str = TRAIN,
+    code: OwnCode = NO_CODE,
 ) -> Problem:
-    """Return the problem of a task and a model; `select_on` is as in `prepared.split`.
+    """Return the problem of a task and a model; `select_on` is as in `prepared.split`, `code` what the user brings.
 
     Raises `BadInput` for whatever cannot be searched, before anything is trained.
     """
     task = raw.task
-    objective, direction = check_objective(task, objective or task.objective, direction)
+    objective, direction = checked_objective(task, objective, direction, code)
     tokenizer = load_tokenizer(model, texts_of(raw))
-    model_init = ModelInit(source=model, task=task, tokenizer=tokenizer)
+    own = own_model_init(code, model, task, tokenizer)
+    model_init = own or ModelInit(source=model, task=task, tokenizer=tokenizer)
     binding.check(plan.space, model=model_init.keys(), data=DATA_NAMES)
     check_plan(plan)
     check_lengths(plan.space, tokenizer, pair=len(task.text_columns) == 2)
     precision, why = resolve_precision(precision)
     source = PreparedSource(raw, tokenizer, seed=plan.seed, cache=cache, select_on=select_on)
-    trainer = task_trainer(model_init, source.prepared(), template_arguments(plan, precision, cache))
+    trainer = task_trainer(model_init, source.prepared(), template_arguments(plan, precision, cache), own_metrics(code))
+    if own is not None:
+        check_outputs(trainer.model, task)
+    if code.compute_metrics is not None:
+        check_objective_is_returned(trainer, objective)
     check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
     identity = task_identity(source.prepared(), model_init, precision, select_on)
     return Problem(
@@ -108,12 +118,27 @@ def task_problem(
         direction=direction,
         task_name=task.name,
         model_name=model.short_name,
-        score_predictions=prediction_score(task, objective),
+        score_predictions=prediction_score(task, objective) if code.compute_metrics is None else None,
         max_length=source.max_length,
-        identity=identity | common_identity(trainer, plan, objective, direction),
+        identity=identity | own_identity(code, trainer.model) | common_identity(trainer, plan, objective, direction),
         notes={"model": model.name, "rows": rows_of(source.splits({})), "task": task.to_dict()},
         remarks=(*raw.notes, f"precision {precision}: {why}", *([OPTIMISTIC] if select_on == VALIDATION else [])),
     )
+
+
+def checked_objective(task: Task, objective: str | None, direction: str | None, code: OwnCode) -> tuple[str, str]:
+    """Return the objective's key and its direction: one of the task's metrics, or one that the user's function returns.
+
+    Raises `BadInput` where it is not said which of the function's numbers counts.
+    """
+    if code.compute_metrics is None:
+        return check_objective(task, objective or task.objective, direction)
+    if objective is None:
+        raise BadInput(
+            f"--compute-metrics {code.compute_metrics} may return several numbers, and one of them counts",
+            hint="say which: --objective NAME",
+        )
+    return key_and_direction(objective, direction)
 
 
 def prediction_score(task: Task, objective: str) -> ScorePredictions | None:
@@ -155,8 +180,10 @@ def template_arguments(plan: Plan, precision: str, cache: Path) -> TrainingArgum
     )
 
 
-def task_trainer(model_init: ModelInit, prepared: Prepared, args: TrainingArguments) -> Trainer:
-    """Return the template Trainer."""
+def task_trainer(
+    model_init: ModelInit | OwnModelInit, prepared: Prepared, args: TrainingArguments, metrics: Any = None
+) -> Trainer:
+    """Return the template Trainer; `metrics` takes the place of the task's own."""
     return Trainer(
         model_init=model_init,
         args=args,
@@ -164,11 +191,13 @@ def task_trainer(model_init: ModelInit, prepared: Prepared, args: TrainingArgume
         train_dataset=prepared.train,
         eval_dataset=prepared.selection,
         processing_class=model_init.tokenizer,
-        compute_metrics=compute_metrics(model_init.task),
+        compute_metrics=metrics or compute_metrics(model_init.task),
     )
 
 
-def task_identity(prepared: Prepared, model_init: ModelInit, precision: str, select_on: str) -> dict[str, Any]:
+def task_identity(
+    prepared: Prepared, model_init: ModelInit | OwnModelInit, precision: str, select_on: str
+) -> dict[str, Any]:
     """Return the part of the identity that says which task, data and model."""
     model = model_init.source
     chosen = {} if select_on == TRAIN else {"select_on": select_on}  # studies older than the choice have no such key

@@ -10,6 +10,7 @@ from ..spaces import binding
 from ..spaces.errors import BadInput
 from .fingerprints import dataset_fingerprint, model_config_fingerprint
 from .loop import Plan
+from .probe import check_objective_is_returned
 from .problem import Problem, check_plan, check_subset_of, common_identity, rows_of
 from .splits import GivenSplits
 from .trial_trainer import accepted_sections
@@ -82,3 +83,30 @@ def check_schedule(args: TrainingArguments, fraction: float) -> None:
             f"warmup_steps={args.warmup_steps:g} counts steps, which mean something else on a subset of {fraction:g}",
             hint="give a share of all steps below 1, such as warmup_steps=0.1",
         )
+
+
+def checked_problem(trainer: Any, plan: Plan, objective: str, direction: str | None) -> Problem:
+    """Return the problem of a Trainer. Raises `BadInput` for one that cannot be searched, or has no such objective."""
+    key, direction = key_and_direction(objective, direction)
+    problem = trainer_problem(trainer, plan, objective=key, direction=direction)
+    check_objective_is_returned(trainer, key)
+    return problem
+
+
+def trainer_seed(trainer: Any) -> int:
+    """Return the seed that a Trainer would train with, so that the baseline is what it would do by itself."""
+    return int(getattr(getattr(trainer, "args", None), "seed", 42))
+
+
+def key_and_direction(objective: str, direction: str | None) -> tuple[str, str]:
+    """Return the metric's key with its `eval_` prefix and the direction, which a loss settles.
+
+    Raises `BadInput` for another direction, or a loss to maximize.
+    """
+    key = objective if objective.startswith("eval_") else f"eval_{objective}"
+    is_loss = key.endswith("loss")
+    if direction not in (None, "minimize", "maximize"):
+        raise BadInput(f"unknown direction {direction!r}", hint="minimize or maximize")
+    if is_loss and direction == "maximize":
+        raise BadInput(f"{key} is to be minimized, not maximized", hint="leave the direction out")
+    return key, direction or ("minimize" if is_loss else "maximize")

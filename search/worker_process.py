@@ -75,7 +75,7 @@ def search(orders: Orders) -> None:
             timeout=orders.timeout,
             verbose=orders.verbose,
             places=orders.places,
-            factory=orders.factory,
+            code=orders.code,
         )
         run.search()
 

