@@ -169,6 +169,19 @@ def handovers(scene: Scene) -> Contenders:
     }
 
 
+def together(scene: Scene) -> Contenders:
+    """What is chosen together where the asked fraction is kept to: it, the places above it, who gets them."""
+    kinds = {"learned first": Ladder, "loss only": ByLoss, "learned, else all": NoneLost}
+    return {
+        f"{named(fraction)}, {places} at the second rung, {confirm}, {name}": way(
+            scene, Places(second=places, confirm=confirm), fraction=fraction, ladder=kind, signal=NEVER
+        )
+        for fraction, places, confirm, (name, kind) in itertools.product(
+            FRACTIONS[:2], (1, 2, 3), (NONE, QUICK), kinds.items()
+        )
+    }
+
+
 SECTIONS: dict[str, Callable[[Scene], Contenders]] = {
     "a": stock,
     "b": single,
@@ -178,6 +191,7 @@ SECTIONS: dict[str, Callable[[Scene], Contenders]] = {
     "f": signals,
     "g": portfolios,
     "h": handovers,
+    "i": together,
 }
 DEFAULT = "default: ladder, quick, from 1/9"
 

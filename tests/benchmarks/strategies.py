@@ -1,6 +1,6 @@
 """Replay the recorded trainings: what would a search of another kind have found, and what would it have cost?
 
-    python tests/benchmarks/strategies.py [--tasks cola,mrpc] [--sections abcdefgh] [--searches 1000] [--trials 10]
+    python tests/benchmarks/strategies.py [--tasks cola,mrpc] [--sections abcdefghi] [--searches 1000] [--trials 10]
         [--signal never|baseline|bolder] [--markdown]
     python tests/benchmarks/strategies.py --made-up --table /tmp/made_up.csv
     python tests/benchmarks/strategies.py --noise [--searches 200]
