@@ -30,7 +30,11 @@ def metadata(facts: Facts) -> ModelCardData:
         "base_model": facts.base_model,
         "datasets": [facts.data_set.repository] if facts.data_set else None,
         "metrics": names or None,
-        "tags": [*TAGS, *(["regression"] if facts.task and facts.task.is_regression else [])],
+        "tags": [
+            *TAGS,
+            *(["lora"] if facts.adapter else []),
+            *(["regression"] if facts.task and facts.task.is_regression else []),
+        ],
         "model_name": facts.study.name if results else None,
         "eval_results": results or None,
     }

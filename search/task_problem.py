@@ -11,6 +11,7 @@ from transformers import Trainer, TrainingArguments
 from ..spaces import binding
 from ..spaces.errors import BadInput
 from ..spaces.space import Space
+from .adapter_check import check_adapters
 from .collator import TaskCollator
 from .loop import Plan
 from .metrics import compute_metrics, score
@@ -98,6 +99,7 @@ def task_problem(
     precision, why = resolve_precision(precision)
     source = PreparedSource(raw, tokenizer, seed=plan.seed, cache=cache, select_on=select_on)
     trainer = task_trainer(model_init, source.prepared(), template_arguments(plan, precision, cache))
+    check_adapters(trainer.model, plan.space, freezes=model.freeze_encoder)
     check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
     identity = task_identity(source.prepared(), model_init, precision, select_on)
     return Problem(
