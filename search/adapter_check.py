@@ -60,13 +60,15 @@ def representatives(space: Space) -> Iterator[dict[str, Any]]:
     """Yield the baseline, and configurations that differ from it in one name, for each end of what it may be."""
     usual = space.baseline(usual_values())
     yield usual
-    for varied in space.searched:
-        for end in space.parameters[varied].ends:
-            yield space.walk(
-                lambda name, parameter, varied=varied, end=end: (
-                    end if name == varied else usual.get(name, parameter.middle())
-                )
-            )
+    for name in space.searched:
+        for end in space.parameters[name].ends:
+            yield with_value(space, usual, name, end)
+
+
+def with_value(space: Space, usual: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
+    """Return the usual configuration with another value for one name, and with what counts under that alone."""
+    given = {**usual, name: value}
+    return space.walk(lambda other, parameter: given.get(other, parameter.middle()))
 
 
 def check_values(model: Any, values: Mapping[str, Any]) -> None:

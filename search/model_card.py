@@ -123,8 +123,8 @@ def what_was_trained(facts: Facts) -> str:
     trained, parameters = facts.adapter["trained_parameters"], facts.adapter["parameters"]
     share = f"{trained:,} of {parameters:,} parameters ({trained / parameters:.1%})"
     return (
-        f"Trained with adapters (LoRA): {share} were, the adapters and the head. They are merged into the weights here, "
-        f"which need nothing but transformers."
+        f"Trained with adapters (LoRA): {share} were, the adapters and the head. "
+        "They are merged into the weights here, which need nothing but transformers."
     )
 
 
