@@ -6,12 +6,17 @@ Where its checkpoint is on another machine, or no trial saw all there is to trai
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from transformers import set_seed
 
 from ..studies.records import Model, Trial, TrialState
+from .accelerate_state import accelerate_state_kept
+from .adapters import save_model
 from .configuration import Configuration
+from .environment import weights_hash
 from .metrics import scores
 from .model_card import write_card
 from .paths import put_in_place
@@ -20,6 +25,7 @@ from .record import model_record, write_record
 from .retrain import add_model, check_target, existing_model
 from .study_run import StudyRun
 from .tasks import Task
+from .trial_trainer import twin_of
 
 #: What a checkpoint has for a training that goes on; `training_args.bin` is a pickle besides.
 NOT_OF_A_MODEL = ("training_args.bin", "trainer_state.json", "optimizer.pt", "scheduler.pt", "rng_state.pth")
@@ -40,8 +46,10 @@ def adopt(run: StudyRun, trial: Trial) -> Model | None:
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        shutil.copytree(checkpoint, part, ignore=shutil.ignore_patterns(*NOT_OF_A_MODEL))
-        record = final_record(run, trial)
+        adapters = take(run, trial, checkpoint, part)
+        if adapters is None:
+            return None
+        record = final_record(run, trial) | adapters
         write_record(part, record)
         write_card(part, run, trial, record)
         put_in_place(part, target)
@@ -58,6 +66,32 @@ def saw_everything(run: StudyRun, trial: Trial) -> bool:
         return True
     splits = run.problem.source.splits(Configuration.from_dict(trial.config).data)
     return splits.report is None and rows_of(splits).get("train") == rows_of(splits).get("full_train")
+
+
+def take(run: StudyRun, trial: Trial, checkpoint: Path, part: Path) -> dict[str, Any] | None:
+    """Write the model of a checkpoint to the folder `part`; return what `hpsearch.json` says of its adapters.
+
+    Where a checkpoint has adapters alone, the weights that they were trained beside are made again, as the trial made
+    them. None where they do not come out the same: other versions may draw other numbers.
+    """
+    configuration = Configuration.from_dict(trial.config)
+    if not configuration.peft:
+        shutil.copytree(checkpoint, part, ignore=shutil.ignore_patterns(*NOT_OF_A_MODEL))
+        return {}
+    with run.quietly(), accelerate_state_kept():
+        twin = twin_of(run.problem.trainer)
+        twin.model = model = begun_again(twin, configuration)
+        if weights_hash(model) != (trial.environment or {}).get("weights"):
+            return None
+        model.load_adapter(str(checkpoint), model.active_adapter)
+        return save_model(twin, part)
+
+
+def begun_again(twin: Any, configuration: Configuration) -> Any:
+    """Return the model that a training with this configuration begins with."""
+    twin.hpsearch_model, twin.hpsearch_peft = dict(configuration.model), dict(configuration.peft)
+    set_seed(configuration.seed)
+    return twin.call_model_init()
 
 
 def final_record(run: StudyRun, trial: Trial) -> dict[str, Any]:

@@ -65,6 +65,11 @@ class Facts:
         return Task.from_dict(written) if written else None
 
     @property
+    def adapter(self) -> Mapping[str, Any]:
+        """What is known of the adapters that were trained; nothing where all weights were, or the head alone."""
+        return dict(self.record.get("adapter") or {})
+
+    @property
     def options(self) -> Mapping[str, Any]:
         """The options that made the problem, none for a study made in Python."""
         return dict(self.study.spec["notes"].get("options") or {})

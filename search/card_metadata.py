@@ -30,11 +30,17 @@ def metadata(facts: Facts) -> ModelCardData:
         "base_model": facts.base_model,
         "datasets": [facts.data_set.repository] if facts.data_set else None,
         "metrics": names or None,
-        "tags": [*TAGS, *(["regression"] if facts.task and facts.task.is_regression else [])],
+        "tags": [*TAGS, *more_tags(facts)],
         "model_name": facts.study.name if results else None,
         "eval_results": results or None,
     }
     return ModelCardData(**{name: value for name, value in found.items() if value is not None})
+
+
+def more_tags(facts: Facts) -> list[str]:
+    """Return what a model of this kind is looked for by."""
+    is_regression = facts.task is not None and facts.task.is_regression
+    return [*(["lora"] if facts.adapter else []), *(["regression"] if is_regression else [])]
 
 
 def classifies_text(facts: Facts) -> bool:

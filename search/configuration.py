@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..spaces.adapter_fields import adapter_defaults
 from ..spaces.binding import split
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Configuration:
     args: dict[str, Any]  #: fields of `TrainingArguments`, complete but for `RUN_FIELDS`
     model: dict[str, Any] = field(default_factory=dict)  #: what `model_init` receives
     data: dict[str, Any] = field(default_factory=dict)  #: what the data set is prepared with
+    peft: dict[str, Any] = field(default_factory=dict)  #: fields of peft's `LoraConfig`; none: no adapters
     fraction: float  #: the share of the training set
     seed: int
     schedule: list[dict[str, Any]] = field(default_factory=list)  #: changes on the way, see `schedule.Change`
@@ -86,6 +88,7 @@ class Configuration:
             args=plain(args),
             model=dict(sections.model),
             data=dict(sections.data),
+            peft={**adapter_defaults(), **sections.peft} if sections.peft else {},
             fraction=fraction,
             seed=seed,
         )
@@ -112,6 +115,7 @@ class Configuration:
             args={**self.args, **sections.args},
             model={**self.model, **sections.model},
             data={**self.data, **sections.data},
+            peft={**self.peft, **sections.peft},
         )
 
     def values_at(self, share: float) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from .adapters import is_adapted
+
 LIBRARIES = ("accelerate", "torch", "transformers")
 BYTES = 8  #: of the hash of weights
 
@@ -23,10 +25,11 @@ class EnvironmentCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Look, before the first step."""
+        model = kwargs["model"]
         self.found = {
-            "weights": weights_hash(kwargs["model"]),
+            "weights": weights_hash(model),
             "threads": torch.get_num_threads(),
-            "versions": {name: version(name) for name in LIBRARIES},
+            "versions": {name: version(name) for name in (*LIBRARIES, *(["peft"] if is_adapted(model) else []))},
         }
 
 

@@ -53,8 +53,9 @@ def ran_out_of_memory(store: StudyStore, study_id: int) -> list[Trial]:
 
 
 def _alike(config: Mapping[str, Any], configuration: Configuration) -> bool:
-    """Memory is a matter of the model and of the length of its input as much as of the batch."""
-    return all(config.get(section) == getattr(configuration, section) for section in ("model", "data"))
+    """Memory is a matter of the model, its adapters and the length of its input as much as of the batch."""
+    sections = ("model", "data", "peft")  # rows that are older than adapters have no section for them
+    return all((config.get(section) or {}) == getattr(configuration, section) for section in sections)
 
 
 def largest_piece(batch: int, limit: int) -> int:

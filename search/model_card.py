@@ -6,6 +6,7 @@ What programs read of it is `card_metadata`, what is known `card_facts`; every w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,7 @@ from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
 from ..studies.records import Failure, Phase, Trial, TrialState
+from .adapters import ADAPTER
 from .card_facts import Facts, is_known
 from .card_metadata import PIPELINE, metadata
 from .markdown import bullets, code, table, text
@@ -45,8 +47,8 @@ def write_card(folder: Path, run: StudyRun, trial: Trial, record: Mapping[str, A
 def body(facts: Facts) -> str:
     """Return what people read."""
     parts = (
-        ("", [f"# {text(facts.study.name)}", what_it_is(facts), scores(facts)]),
-        ("How to use it", [example(facts)]),
+        ("", [f"# {text(facts.study.name)}", what_it_is(facts), what_was_trained(facts), scores(facts)]),
+        ("How to use it", [example(facts), adapter_example(facts)]),
         ("How it was found", [bullets(search_lines(facts))]),
         ("Hyperparameters", [hyperparameters(facts)]),
         ("Finalists", [finalists(facts)]),
@@ -110,6 +112,34 @@ def example(facts: Facts) -> str:
         f'from transformers import {facts.architecture}\n\nmodel = {facts.architecture}.from_pretrained("{PLACE}")',
         "python",
     )
+
+
+def what_was_trained(facts: Facts) -> str:
+    """Return how much of the model was trained; nothing where it was trained as a whole."""
+    if not facts.adapter:
+        return ""
+    trained, parameters = facts.adapter["trained_parameters"], facts.adapter["parameters"]
+    share = f"{trained:,} of {parameters:,} parameters ({trained / parameters:.1%})"
+    return (
+        f"Trained with adapters (LoRA): {share} were, the adapters and the head. "
+        "They are merged into the weights here, which need nothing but transformers."
+    )
+
+
+def adapter_example(facts: Facts) -> str:
+    """Return how to use the adapters alone, where there is a model to use them on."""
+    if not facts.adapter:
+        return ""
+    about = f"The folder `{ADAPTER}` has the adapters and the head alone, as `peft` reads them"
+    base, task = facts.adapter.get("base_model"), facts.task
+    if base is None or task is None or not text(base):
+        return f"{about}; the weights that they were trained beside were made for it, and are in no other place."
+    program = (
+        "from peft import PeftModel\nfrom transformers import AutoModelForSequenceClassification\n\n"
+        f"base = AutoModelForSequenceClassification.from_pretrained({json.dumps(base)}, num_labels={task.num_labels})\n"
+        f'model = PeftModel.from_pretrained(base, "{PLACE}", subfolder="{ADAPTER}")'
+    )
+    return f"{about}:\n\n{code(program, 'python')}"
 
 
 def search_lines(facts: Facts) -> list[str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..spaces.errors import BadInput, did_you_mean
+from .adapters import with_fresh
 from .failures import first_line
 from .tasks import Task
 
@@ -170,9 +171,10 @@ class ModelInit:
             if self.source.is_tiny():
                 model = AutoModelForSequenceClassification.from_config(config)
             else:
-                model = AutoModelForSequenceClassification.from_pretrained(
-                    self.source.name, config=config, ignore_mismatched_sizes=True
+                model, info = AutoModelForSequenceClassification.from_pretrained(
+                    self.source.name, config=config, ignore_mismatched_sizes=True, output_loading_info=True
                 )
+                with_fresh(model, info)
         return frozen(model) if freeze else model
 
     def keys(self) -> set[str]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
+from ..spaces.space import Space
+from .adapter_check import uses_adapters, usual_values
 from .configuration import plain
 from .loop import Plan
 from .population import PBT, check_changeable
@@ -52,11 +54,10 @@ class Problem:
     def baseline(self) -> dict[str, Any]:
         """Return the default configuration, brought inside the space: what the template would train with."""
         args = self.trainer.args
-        defaults = {
-            name: getattr(args, name) for name in self.plan.space.names if not name.startswith(("model.", "data."))
-        }
+        defaults = {name: getattr(args, name) for name in self.plan.space.names if "." not in name}
         defaults |= {f"model.{name}": value for name, value in _model_settings(self.trainer).items()}
         defaults |= {"data.max_length": self.max_length}
+        defaults |= usual_values() if uses_adapters(self.plan.space) else {}
         return self.plan.space.baseline({name: getattr(value, "value", value) for name, value in defaults.items()})
 
 
@@ -72,8 +73,13 @@ def common_identity(trainer: Any, plan: Plan, objective: str, direction: str) ->
         "sampler": plan.sampler,
         "pruner": plan.pruner,
         "args": {name: value for name, value in plain(trainer.args).items() if name not in plan.space.names},
-        "versions": {name: ".".join(version(name).split(".")[:2]) for name in VERSIONED},
+        "versions": {name: ".".join(version(name).split(".")[:2]) for name in versioned(plan.space)},
     }
+
+
+def versioned(space: Space) -> tuple[str, ...]:
+    """Return the libraries whose minor version may change a result of this space."""
+    return (*VERSIONED, "peft") if uses_adapters(space) else VERSIONED
 
 
 def check_plan(plan: Plan) -> None:

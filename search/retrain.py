@@ -16,6 +16,7 @@ from ..spaces.errors import BadInput, HpsearchError
 from ..spaces.transfer import handed_over
 from ..studies.records import Model, Trial, TrialState
 from .accelerate_state import accelerate_state_kept
+from .adapters import save_model
 from .configuration import Configuration
 from .failures import ends_search
 from .model_card import write_card
@@ -94,13 +95,13 @@ def train_into(run: StudyRun, trial: Trial, part: Path) -> dict[str, Any]:
     trained = time.perf_counter()
     metrics = {name: float(value) for name, value in twin.evaluate().items() if isinstance(value, int | float)}
     finite_score(metrics, run.problem.objective)
-    twin.save_model(str(part))
-    (part / "training_args.bin").unlink(missing_ok=True)  # a pickle; hpsearch.json says the same in text
+    adapters = save_model(twin, part)
     seconds = {"train": trained - began, "evaluate": time.perf_counter() - trained}
     record = model_record(run, configuration, trial, metrics, seconds) | {
         "params": without_places({**(trial.params or {}), **changed}),
         "evaluated_on": "selection" if splits.report is None else "report",
         "rows": {"train": len(splits.full_train), "evaluated": len(held_out)},
+        **adapters,
     }
     write_record(part, record)
     write_card(part, run, trial, record)
@@ -134,7 +135,8 @@ def full_twin(run: StudyRun, configuration: Configuration, train: Any, held_out:
         push_to_hub=False,
     )
     callbacks = [*fresh_callbacks(twin), *scheduled(configuration), ShareCallback(run.view)]
-    rebuild(twin, args, train=train, evaluation=held_out, callbacks=callbacks, model=configuration.model)
+    sections = {"model": configuration.model, "peft": configuration.peft}
+    rebuild(twin, args, train=train, evaluation=held_out, callbacks=callbacks, **sections)
     return twin
 
 

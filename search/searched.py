@@ -73,7 +73,10 @@ class SearchedStudy:
 
     @property
     def best_checkpoint(self) -> Path:
-        """The folder with the best trial's model, as it was at the evaluation that gave the score."""
+        """The folder with the best trial's model, as it was at the evaluation that gave the score.
+
+        Of a trial with adapters it has these and the head alone: `peft.PeftModel.from_pretrained(model, folder)`.
+        """
         found = self._run.paths.checkpoint(self.best.number)
         if found is None:
             raise BadInput(f"the checkpoint of trial {self.best.number} is gone from {self._run.study.folder!r}")

@@ -11,6 +11,7 @@ from transformers import Trainer, TrainingArguments
 from ..spaces import binding
 from ..spaces.errors import BadInput
 from ..spaces.space import Space
+from .adapter_check import check_adapters
 from .collator import TaskCollator
 from .loop import Plan
 from .metrics import compute_metrics, score
@@ -108,6 +109,7 @@ def task_problem(
         check_outputs(trainer.model, task)
     if code.compute_metrics is not None:
         check_objective_is_returned(trainer, objective)
+    check_adapters(trainer.model, plan.space, freezes=None if own else model.freeze_encoder)
     check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
     identity = task_identity(source.prepared(), model_init, precision, select_on)
     return Problem(

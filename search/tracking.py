@@ -176,7 +176,7 @@ def ending(trial: Trial | None, otherwise: str) -> Ending:
 def parameters(configuration: Configuration, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the resolved configuration by name: what the space has, and whatever else is not transformers' default.
 
-    `model.*` and `data.*` keep their names; `fraction` and `seed` are the trial's.
+    `model.*`, `data.*` and `peft.*` keep their names; `fraction` and `seed` are the trial's.
     """
     usual = usual_arguments()
     args = {
@@ -184,7 +184,7 @@ def parameters(configuration: Configuration, params: Mapping[str, Any]) -> dict[
         for name, value in configuration.args.items()
         if name in params or name not in usual or value != usual[name]
     }
-    sections = {"model": configuration.model, "data": configuration.data}
+    sections = {"model": configuration.model, "data": configuration.data, "peft": configuration.peft}
     named = {f"{section}.{name}": value for section, values in sections.items() for name, value in values.items()}
     return {**args, **named, "fraction": configuration.fraction, "seed": configuration.seed}
 

@@ -8,6 +8,7 @@ from transformers import Trainer, TrainingArguments
 
 from ..spaces import binding
 from ..spaces.errors import BadInput
+from .adapter_check import check_adapters
 from .fingerprints import dataset_fingerprint, model_config_fingerprint
 from .loop import Plan
 from .probe import check_objective_is_returned
@@ -25,6 +26,7 @@ def trainer_problem(trainer: Any, plan: Plan, *, objective: str, direction: str)
     model_names = None if accepted_sections(trainer.model_init) else ()
     binding.check(plan.space, model=model_names, data=(), arguments=type(trainer.args))
     check_plan(plan)
+    check_adapters(trainer.model, plan.space)
     check_schedule(trainer.args, plan.fraction)
     check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
     source = GivenSplits(trainer)

@@ -30,6 +30,7 @@ from transformers.trainer_callback import DefaultFlowCallback
 
 from ..spaces.errors import BadInput
 from ..studies.claimed_storage import FAILURE
+from .adapters import adapted
 from .budget import LOOKS, BudgetCallback
 from .collapse import watching
 from .configuration import Configuration
@@ -80,12 +81,16 @@ class TrialMixin:
 
     hpsearch_run: TrialRun
     hpsearch_model: dict[str, Any]
+    hpsearch_peft: dict[str, Any]
 
     def call_model_init(self, trial: Any = None) -> Any:
-        """Return a new model; a `model_init` that takes an argument receives the configuration's `model.*` values."""
-        if takes_parameters(self.model_init):  # type: ignore[attr-defined]
-            return self.model_init(dict(self.hpsearch_model))  # type: ignore[attr-defined]
-        return self.model_init()  # type: ignore[attr-defined]
+        """Return a new model, with adapters where the configuration has `peft.*` values.
+
+        A `model_init` that takes an argument receives the configuration's `model.*` values.
+        """
+        given = [dict(self.hpsearch_model)] if takes_parameters(self.model_init) else []  # type: ignore[attr-defined]
+        model = self.model_init(*given)  # type: ignore[attr-defined]
+        return adapted(model, self.hpsearch_peft) if self.hpsearch_peft else model
 
     def train(self, resume_from_checkpoint: Any = None, trial: Any = None, ignore_keys_for_eval: Any = None) -> Any:
         """Train; in a search, resolve the trial and rebuild this trainer for it first."""
@@ -197,19 +202,28 @@ def twin_of(trainer: Any, run: Training | None = None) -> Any:
     twin.__class__ = type(f"Trial{kind.__name__}", (TrialMixin, kind), {"__module__": kind.__module__})
     twin.hpsearch_original = trainer
     twin.hpsearch_run = run
-    twin.hpsearch_model = {}
+    twin.hpsearch_model, twin.hpsearch_peft = {}, {}
     return twin
 
 
 def rebuild(
-    twin: Any, args: Any, *, train: Any, evaluation: Any, callbacks: list[Any], model: Mapping[str, Any]
+    twin: Any,
+    args: Any,
+    *,
+    train: Any,
+    evaluation: Any,
+    callbacks: list[Any],
+    model: Mapping[str, Any],
+    peft: Mapping[str, Any] | None = None,
 ) -> None:
     """Run the base class's constructor on `twin` again, so that nothing in it stems from other arguments.
+
+    `model` and `peft` are the values of these sections of a configuration.
 
     The base class's, because a subclass's may take anything; what the subclass set besides stays as it was.
     """
     carried = {name: getattr(twin.hpsearch_original, name) for name in CARRIED}
-    twin.hpsearch_model = dict(model)
+    twin.hpsearch_model, twin.hpsearch_peft = dict(model), dict(peft or {})
     transformers.Trainer.__init__(
         twin,
         args=args,
@@ -242,6 +256,7 @@ def rebuild_for_trial(twin: Any, configuration: Configuration) -> None:
             *run.trackers(configuration),
         ],
         model=configuration.model,
+        peft=configuration.peft,
     )
     if run.check is not None and twin.compute_metrics is not None:
         twin.compute_metrics = run.check.measuring(twin.compute_metrics)

@@ -122,24 +122,24 @@ class Limit:
     says: str
 
 
-_SHARE = Limit(holds=lambda value: 0 <= value < 1, says="must be at least 0 and below 1")
-_POSITIVE = Limit(holds=lambda value: value > 0, says="must be above 0")
-_COUNT = Limit(holds=lambda value: value >= 1, says="must be at least 1")
+SHARE = Limit(holds=lambda value: 0 <= value < 1, says="must be at least 0 and below 1")
+POSITIVE = Limit(holds=lambda value: value > 0, says="must be above 0")
+COUNT = Limit(holds=lambda value: value >= 1, says="must be at least 1")
 _NOT_NEGATIVE = Limit(holds=lambda value: value >= 0, says="must be at least 0")
 
 LIMITS: Mapping[str, Limit] = {
-    "adam_beta1": _SHARE,
-    "adam_beta2": _SHARE,
+    "adam_beta1": SHARE,
+    "adam_beta2": SHARE,
     "adam_epsilon": _NOT_NEGATIVE,
-    "gradient_accumulation_steps": _COUNT,
-    "label_smoothing_factor": _SHARE,
+    "gradient_accumulation_steps": COUNT,
+    "label_smoothing_factor": SHARE,
     "learning_rate": _NOT_NEGATIVE,
     "max_grad_norm": _NOT_NEGATIVE,
-    "num_train_epochs": _POSITIVE,
-    "per_device_eval_batch_size": _COUNT,
-    "per_device_train_batch_size": _COUNT,
+    "num_train_epochs": POSITIVE,
+    "per_device_eval_batch_size": COUNT,
+    "per_device_train_batch_size": COUNT,
     "warmup_steps": Limit(
-        holds=_SHARE.holds,
+        holds=SHARE.holds,
         says="must be a share of all steps, at least 0 and below 1: a number of steps that suits a subset "
         "does not suit all the data",
     ),

@@ -22,6 +22,8 @@ _WORDS: dict[object, str] = {
     str: "text",
     types.NoneType: "null",
 }
+SCALARS = frozenset(_WORDS)
+"""The classes that a single value of a space can have."""
 
 
 def kinds_of(hint: Any) -> list[Any]:
@@ -48,13 +50,15 @@ def described(kinds: Sequence[Any]) -> str:
     """Return the values of `kinds` in words, those that a space can hold."""
     words = [_WORDS[kind] for kind in kinds if kind in _WORDS and not (kind is str and _members(kinds))]
     names = [f"a name of {kind.__name__}" for kind in kinds if _is_enum(kind)]
+    names += [repr(text) for text in _texts(kinds)]
     return " or ".join(names + words) or "what no space can hold"
 
 
 def advice(value: Value, kinds: Sequence[Any]) -> str | None:
     """Return how to write a value that fits instead of `value`, or None when there is nothing to say."""
     if isinstance(value, str):
-        return did_you_mean(value, _members(kinds)) if _members(kinds) else "write it without quotes"
+        known = _members(kinds) + _texts(kinds)
+        return did_you_mean(value, known) if known else "write it without quotes"
     if isinstance(value, float) and int in kinds:
         return "use Int for whole numbers (in YAML `type: int`)"
     return None
@@ -62,6 +66,10 @@ def advice(value: Value, kinds: Sequence[Any]) -> str | None:
 
 def _is_enum(kind: object) -> bool:
     return isinstance(kind, type) and issubclass(kind, enum.Enum)
+
+
+def _texts(kinds: Sequence[Any]) -> list[str]:
+    return [kind for kind in kinds if isinstance(kind, str)]
 
 
 def _members(kinds: Sequence[Any]) -> list[str]:

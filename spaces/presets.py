@@ -1,4 +1,4 @@
-"""The spaces that come with hpsearch: `default`, `small` and `head`.
+"""The spaces that come with hpsearch: `default`, `small`, `head` and `lora`.
 
 Where a range is published its source is named; where it is ours the reason is given. How a preset is found by
 name is in `loading.py`.
@@ -13,6 +13,11 @@ Sources:
   with warm-up over the first tenth of the steps, and by training for longer.
 - Liu & Wang 2021, "An Empirical Study on Hyperparameter Optimization for Fine-Tuning Pre-trained Language
   Models": on a small budget a search often fails to beat a grid search; a better chosen space helps.
+- LoRA: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models": section 7 (which weights, which rank)
+  and appendix D (RoBERTa on GLUE: rank 8, alpha 8 or 16, learning rate 2e-4 to 5e-4, at least 10 epochs; GPT-2:
+  dropout of 0 or 0.1 on the adapters).
+- Biderman et al. 2024, "LoRA Learns Less and Forgets Less": adapters want a learning rate an order of magnitude above
+  that of full fine-tuning, all linear layers as targets, and an alpha of twice the rank.
 """
 
 from __future__ import annotations
@@ -62,5 +67,25 @@ _HEAD = Space(
     name="head",
 )
 
-PRESETS: dict[str, Space] = {space.name: space for space in (_DEFAULT, _SMALL, _HEAD)}
-"""`default` for tens of trials, `small` for at most ten, `head` for an encoder that stays frozen."""
+_LORA = Space(
+    {
+        # Hu et al.: on a budget of parameters many matrices with a small rank beat few with a large one. The name
+        # suits a model of any family, where names of layers would not.
+        "peft.target_modules": Constant("all-linear"),
+        "peft.r": Choice([4, 8, 16, 32], default=8),  # Hu et al. find little above 8, Biderman et al. some
+        # Hu et al.: to tune alpha is to tune the learning rate, so it stays as it is while the rank changes.
+        "peft.lora_alpha": Constant(16),
+        "peft.lora_dropout": Float(0.0, 0.2, default=0.1),
+        # What Hu et al. take for GLUE, which is ten times BERT's, and a decade to either side.
+        "learning_rate": Float(5e-5, 5e-3, log=True, default=5e-4),
+        "per_device_train_batch_size": Choice([16, 32], default=16),  # Hu et al.
+        # Adapters need more epochs: Hu et al. take ten and more, ours are fewer to keep a search cheap.
+        "num_train_epochs": Int(3, 9, step=2, default=5),
+        "weight_decay": Constant(_WEIGHT_DECAY),
+        "warmup_steps": Constant(_WARMUP),
+    },
+    name="lora",
+)
+
+PRESETS: dict[str, Space] = {space.name: space for space in (_DEFAULT, _SMALL, _HEAD, _LORA)}
+"""`default` for tens of trials, `small` for at most ten, `head` for a frozen encoder, `lora` for adapters on one."""

@@ -199,7 +199,7 @@ def _checked_name(name: object) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise BadInput(
             f"{shown(name)} is no name of a parameter",
-            hint="names look like learning_rate, model.NAME or data.NAME",
+            hint="names look like learning_rate, model.NAME, data.NAME or peft.NAME",
         )
     if name.rpartition(".")[2] in _SEEDS:
         raise BadInput(

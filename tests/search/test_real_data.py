@@ -29,7 +29,8 @@ def search(toy, capfd):
     model = Path(ENCODER.submodule_search_locations[0]) / "model"
 
     def run(words: str) -> dict:
-        common = f"--model {model} --model-config num_hidden_layers=2 --space small --trials 2 --quiet --json"
+        space = "" if "--space" in words else "--space small"
+        common = f"--model {model} --model-config num_hidden_layers=2 {space} --trials 2 --quiet --json"
         capfd.readouterr()
         assert 0 == main(f"run {words} {common}".split())
         return json.loads(capfd.readouterr().out)
@@ -54,6 +55,22 @@ def test_a_small_glue_task_from_files_to_submission(search, toy, capfd):
 
     pipe = pipeline("text-classification", model=outcome["model"]["folder"], device="cpu")
     assert pipe({"text": "The drain is clogged.", "text_pair": "It is clogged."})["label"] in record["task"]["labels"]
+
+
+def test_adapters_on_a_pretrained_encoder(search):
+    """WNLI with `lora`: a fiftieth of the parameters is trained, and the folder opens like any other."""
+    outcome = search(
+        f"--task wnli --data-dir {DATA}/glue_data --subset 0.5 --space lora --set num_train_epochs=1 --study adapters"
+    )
+    folder = Path(outcome["model"]["folder"])
+    record = json.loads((folder / "hpsearch.json").read_text())
+
+    about = record["adapter"]
+    assert about["trained_parameters"] < about["parameters"] / 50
+    assert "all-linear" == record["configuration"]["peft"]["target_modules"]
+    assert "model" == about["base_model"]
+    answer = pipeline("text-classification", model=str(folder), device="cpu")({"text": "It rains.", "text_pair": "No."})
+    assert answer["label"] in record["task"]["labels"]
 
 
 def test_a_regression_task(search):

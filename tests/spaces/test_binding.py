@@ -103,18 +103,25 @@ def fields_of_training_arguments():
 
 def test_split_gives_each_consumer_its_own_names():
     """A prefix says who consumes a name, and the consumer never sees it."""
-    values = {"learning_rate": 1e-4, "model.hidden_dropout_prob": 0.2, "data.max_length": 64, "optim": None}
+    values = {
+        "learning_rate": 1e-4,
+        "model.hidden_dropout_prob": 0.2,
+        "data.max_length": 64,
+        "optim": None,
+        "peft.r": 8,
+    }
 
     assert Sections(
-        args={"learning_rate": 1e-4, "optim": None},
+        args={"learning_rate": 1e-4},
         model={"hidden_dropout_prob": 0.2},
         data={"max_length": 64},
+        peft={"r": 8},
     ) == split(values)
 
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("peft.r", "known: data, model"), ("models.x", "'model'"), ("args.learning_rate", "'learning_rate'")],
+    [("trl.beta", "known: data, model, peft"), ("models.x", "'model'"), ("args.learning_rate", "'learning_rate'")],
 )
 def test_an_unknown_prefix_has_no_consumer(name, hint):
     """A name that nobody would read is refused, in a space and in a configuration."""
