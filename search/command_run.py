@@ -31,6 +31,7 @@ from .options import RunOptions
 from .priors import Prior
 from .push import check_token, push
 from .samplers import check_pruner, check_sampler
+from .shared_batch import check_shareable
 from .stored_problem import chatter_away, problem_of, space_of, stored_problem, study_name, task_of
 from .strategy import Strategy, strategy_of
 from .talk import as_typed, tell
@@ -79,13 +80,14 @@ def join_study(
     name: str,
     *,
     jobs: str,
+    processes: int,
     timeout: float | None,
     quiet: bool,
     verbose: bool,
     places: Mapping[str, str],
 ) -> None:
     """Work on a study that somebody started, until it has its total; `places` is as in `stored_problem`."""
-    workers = Workers(jobs=jobs)
+    workers = Workers(jobs=jobs, processes_per_trial=processes)
     check_timeout(timeout)
     check_shared(store_url)
     store = StudyStore.open(store_url)
@@ -98,6 +100,7 @@ def join_study(
             from .joining import join
 
             run = join(store, study, view=view, timeout=timeout, verbose=verbose, places=places)
+            check_shareable(run.problem, processes)
             before = run.finished()
             search_study(run)
     tell(f"study {name!r}: {run.finished()} of {study.trials} trials done, {run.finished() - before} since this joined")
@@ -133,6 +136,7 @@ def open_run(options: RunOptions, space: Space, view: View, *, strategy: Strateg
     from .tracking import prepare_trackers
 
     problem = problem_of(options, space)
+    check_shareable(problem, options.processes_per_trial)
     raise_if_interrupted()
     for remark in problem.remarks:
         view.say(remark)
@@ -165,6 +169,7 @@ def open_run(options: RunOptions, space: Space, view: View, *, strategy: Strateg
 def check_search(options: RunOptions, *, as_json: bool) -> None:
     """Build the problem and print what a search of it would do."""
     problem = problem_of(options, checked(options)[0])
+    check_shareable(problem, options.processes_per_trial)
     for remark in problem.remarks:
         tell(remark)
     print_check(problem, options.trials, strategy_for(options), as_json=as_json)
@@ -312,6 +317,7 @@ def workers_of(options: RunOptions) -> Workers:
     return Workers(
         backend=options.backend,
         jobs=options.jobs,
+        processes_per_trial=options.processes_per_trial,
         ray_address=options.ray_address,
         cpus_per_trial=options.cpus_per_trial,
         gpus_per_trial=options.gpus_per_trial,

@@ -26,6 +26,7 @@ class EnvironmentCallback(TrainerCallback):
         self.found = {
             "weights": weights_hash(kwargs["model"]),
             "threads": torch.get_num_threads(),
+            "processes": args.world_size,
             "versions": {name: version(name) for name in LIBRARIES},
         }
 

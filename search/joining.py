@@ -14,6 +14,7 @@ from ..studies.records import Study
 from ..studies.store import StudyStore
 from .factory import factory_problem
 from .paths import DEFAULT_OUTPUT, writable_folder
+from .ranks import ALONE, Ranks
 from .stored_problem import stored_problem
 from .study_run import StudyRun
 from .view import View
@@ -29,6 +30,7 @@ def join(
     verbose: bool = False,
     places: Mapping[str, str] | None = None,
     factory: str | None = None,
+    ranks: Ranks = ALONE,
 ) -> StudyRun:
     """Return a run of a stored study for this process; `places` is as in `stored_problem`, `factory` as in `factory`.
 
@@ -40,7 +42,15 @@ def join(
         problem = stored_problem(study, kept_data=True, places=places)
     else:
         problem = factory_problem(factory, study)
-    return StudyRun(problem=problem, study=here, store=store, view=view or View(), timeout=timeout, verbose=verbose)
+    return StudyRun(
+        problem=problem,
+        study=here,
+        store=store,
+        view=view or View(),
+        timeout=timeout,
+        verbose=verbose,
+        ranks=ranks,
+    )
 
 
 def folder_here(study: Study) -> Path:

@@ -29,6 +29,7 @@ class Orders:
     verbose: bool = False
     factory: str | None = None  #: of the Trainer, where the study was made in Python, see `factory`
     places: Mapping[str, str] = field(default_factory=dict)  #: see `stored_problem`
+    processes: int = 1  #: that run one trial together
 
     def to_json(self) -> str:
         """Return text that `from_json` reads on another machine."""
