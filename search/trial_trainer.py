@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import inspect
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ from .ledger import CHECKPOINT, DATA, EVALUATE
 from .metrics import first_logits
 from .ranks import ALONE, END, PREDICT, Leg
 from .schedule import Change, ScheduleCallback
+from .shared_evaluation import shared_evaluation, shared_step
 from .training import Training
 
 if TYPE_CHECKING:
@@ -161,14 +163,33 @@ class TrialMixin:
     def compute_loss(self, model: Any, inputs: Any, *args: Any, **named: Any) -> Any:
         """Return the loss; where ranks share a batch, find out first how it has to be scaled, see `item_count`."""
         parent: Any = super()
-        run, items = self.hpsearch_run, named.get("num_items_in_batch")
-        if run is not None and run.ranks.count > 1 and items is not None and not self.hpsearch_scaled:
-            twin: Any = self
+        twin: Any = self
+        items = named.get("num_items_in_batch")
+        if self.is_shared and items is not None and not self.hpsearch_scaled:
             plain = twin.accelerator.unwrap_model(model)
             divides = divides_by_items(parent.compute_loss, plain, inputs, items)
-            twin.args.average_tokens_across_devices = run.ranks.agreed(divides)
+            twin.args.average_tokens_across_devices = self.hpsearch_run.ranks.agreed(divides)
             self.hpsearch_scaled = True
         return parent.compute_loss(model, inputs, *args, **named)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes train the same trial."""
+        return self.hpsearch_run is not None and self.hpsearch_run.ranks.count > 1
+
+    def evaluation_loop(self, *args: Any, **named: Any) -> Any:
+        """Predict a data set; where ranks share it, see `shared_evaluation`."""
+        parent: Any = super()
+        with shared_evaluation(self) if self.is_shared else contextlib.nullcontext():
+            return parent.evaluation_loop(*args, **named)
+
+    def prediction_step(self, model: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
+        """Predict a batch; where ranks share it, see `shared_evaluation`."""
+        parent: Any = super()
+        if not self.is_shared:
+            return parent.prediction_step(model, inputs, *rest, **named)
+        step = functools.partial(parent.prediction_step, **named)
+        return shared_step(self, step, model, inputs, *rest)
 
     def evaluate(self, *args: Any, **named: Any) -> Any:
         """Evaluate, and book the time; ranks of one trial take the numbers of the first, so that they agree on them."""

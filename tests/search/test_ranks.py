@@ -99,7 +99,27 @@ def test_two_processes_train_what_one_would(toy: Any, module: Any) -> None:
     one = toy.search(module.make_trainer, space=space, trials=2, study="one", **climbing)
 
     for a, b in zip(one.trials, two.trials, strict=True):
-        print(a.number, a.state, b.state, a.phase, a.fraction, a.score, b.score, b.failure_message, b.device, b.environment, b.seconds)
-        print(a.config == b.config, a.params==b.params, [p["score"] for p in a.curve], [p["score"] for p in b.curve], a.environment, b.checkpoint, len(b.predictions or []))
+        print(
+            a.number,
+            a.state,
+            b.state,
+            a.phase,
+            a.fraction,
+            a.score,
+            b.score,
+            b.failure_message,
+            b.device,
+            b.environment,
+            b.seconds,
+        )
+        print(
+            a.config == b.config,
+            a.params == b.params,
+            [p["score"] for p in a.curve],
+            [p["score"] for p in b.curve],
+            a.environment,
+            b.checkpoint,
+            len(b.predictions or []),
+        )
     print(ranks_left())
     assert 0
