@@ -67,6 +67,16 @@ def check_jobs(jobs: str | int) -> int | None:
     return int(text)
 
 
+def check_processes(processes: int) -> int:
+    """Return a number of processes that train one trial, at least one."""
+    if isinstance(processes, bool) or not isinstance(processes, int) or not 1 <= processes <= MOST_JOBS:
+        raise BadInput(
+            f"a trial is trained by 1 to {MOST_JOBS} processes, got {processes!r}",
+            hint="for example --processes-per-trial 2",
+        )
+    return processes
+
+
 def check_backend(backend: str) -> str:
     """Return who runs the trials."""
     if backend not in BACKENDS:

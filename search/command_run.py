@@ -32,6 +32,7 @@ from .own_code import OwnCode, check_own_trainer
 from .priors import Prior
 from .push import check_token, push
 from .samplers import check_pruner, check_sampler
+from .shared_batch import check_shareable
 from .stored_problem import chatter_away, problem_of, space_of, stored_problem, study_name, task_of
 from .strategy import Strategy, strategy_of
 from .talk import as_typed, tell
@@ -80,6 +81,7 @@ def join_study(
     name: str,
     *,
     jobs: str,
+    processes: int,
     timeout: float | None,
     quiet: bool,
     verbose: bool,
@@ -87,7 +89,7 @@ def join_study(
     code: OwnCode,
 ) -> None:
     """Work on a study that somebody started, until it has its total; `places` and `code` are as in `stored_problem`."""
-    workers = Workers(jobs=jobs)
+    workers = Workers(jobs=jobs, processes_per_trial=processes)
     check_timeout(timeout)
     check_shared(store_url)
     store = StudyStore.open(store_url)
@@ -100,6 +102,7 @@ def join_study(
             from .joining import join
 
             run = join(store, study, view=view, timeout=timeout, verbose=verbose, places=places, code=code)
+            check_shareable(run.problem, processes)
             before = run.finished()
             search_study(run)
     tell(f"study {name!r}: {run.finished()} of {study.trials} trials done, {run.finished() - before} since this joined")
@@ -135,6 +138,7 @@ def open_run(options: RunOptions, space: Space, view: View, *, strategy: Strateg
     from .tracking import prepare_trackers
 
     problem = problem_of(options, space)
+    check_shareable(problem, options.processes_per_trial)
     raise_if_interrupted()
     for remark in problem.remarks:
         view.say(remark)
@@ -168,6 +172,7 @@ def open_run(options: RunOptions, space: Space, view: View, *, strategy: Strateg
 def check_search(options: RunOptions, *, as_json: bool) -> None:
     """Build the problem and print what a search of it would do."""
     problem = problem_of(options, checked(options)[0])
+    check_shareable(problem, options.processes_per_trial)
     for remark in problem.remarks:
         tell(remark)
     print_check(problem, options.trials, strategy_for(options), as_json=as_json)
@@ -317,6 +322,7 @@ def workers_of(options: RunOptions) -> Workers:
     return Workers(
         backend=options.backend,
         jobs=options.jobs,
+        processes_per_trial=options.processes_per_trial,
         ray_address=options.ray_address,
         cpus_per_trial=options.cpus_per_trial,
         gpus_per_trial=options.gpus_per_trial,

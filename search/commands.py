@@ -118,6 +118,9 @@ def worker(
     study: Name,
     store: Store = DEFAULT_STORE,
     jobs: Annotated[str, typer.Option("--jobs", help="worker processes: a number, or auto", metavar="N|auto")] = "1",
+    processes_per_trial: Annotated[
+        int, typer.Option("--processes-per-trial", help="processes that train one trial together", metavar="N")
+    ] = 1,
     timeout: Annotated[
         float | None, typer.Option("--timeout", help="seconds after which no further trial starts", metavar="S")
     ] = None,
@@ -138,7 +141,17 @@ def worker(
     given = {"data_dir": data_dir, "train_file": train_file, "validation_file": validation_file, "model": model}
     places = {name: place for name, place in given.items() if place is not None}
     code = OwnCode(trainer=trainer, model_init=model_init, compute_metrics=compute_metrics)
-    join_study(store, study, jobs=jobs, timeout=timeout, quiet=quiet, verbose=verbose, places=places, code=code)
+    join_study(
+        store,
+        study,
+        jobs=jobs,
+        processes=processes_per_trial,
+        timeout=timeout,
+        quiet=quiet,
+        verbose=verbose,
+        places=places,
+        code=code,
+    )
 
 
 @app.command(epilog="Example: hpsearch check --train-file tweets.csv --text-columns text --label-column target")

@@ -75,7 +75,9 @@ class Member(Protocol):
 Start = Callable[[Orders], Member]
 
 
-def orders_of(run: StudyRun, shares: Sequence[Share], places: Mapping[str, str], alone_on_gpu: bool) -> list[Orders]:
+def orders_of(
+    run: StudyRun, shares: Sequence[Share], places: Mapping[str, str], alone_on_gpu: bool, processes: int = 1
+) -> list[Orders]:
     """Return what each worker of a run is told, one for each share of the machine."""
     return [
         Orders(
@@ -88,6 +90,7 @@ def orders_of(run: StudyRun, shares: Sequence[Share], places: Mapping[str, str],
             verbose=run.verbose,
             places=dict(places),
             code=run.code.found_from_anywhere(),
+            processes=processes,
         )
         for share in shares
     ]

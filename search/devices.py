@@ -51,13 +51,19 @@ class Share:
     """What one of several workers on a machine gets."""
 
     threads: int
-    gpu: str | None = None
+    gpu: str | None = None  #: or several, with commas between
 
 
-def shares(jobs: int, cores: int, gpus: list[str]) -> list[Share]:
-    """Return the share of each of `jobs` workers: cores are divided, GPUs are dealt out in turn."""
+def shares(jobs: int, cores: int, gpus: list[str], processes: int = 1) -> list[Share]:
+    """Return the share of each of `jobs` workers: cores are divided, GPUs are dealt out in turn.
+
+    A worker whose trials have several `processes` gets a GPU for each of them.
+    """
     threads = max(1, cores // jobs)
-    return [Share(threads, gpus[job % len(gpus)] if gpus else None) for job in range(jobs)]
+    dealt = [
+        [gpus[(job * processes + one) % len(gpus)] for one in range(processes)] if gpus else [] for job in range(jobs)
+    ]
+    return [Share(threads, ",".join(own) or None) for own in dealt]
 
 
 def suitable_jobs(*, parameters: int, cores: int, gpus: list[str], memory: int) -> tuple[int, str]:
@@ -100,3 +106,17 @@ def take_gpu(wanted: str, others: list[str], folder: Path | None = None) -> GpuL
     """Return a lease of the wanted GPU, or of another that is free; None where none is."""
     leases = (GpuLease(gpu, folder) for gpu in [wanted, *(other for other in others if other != wanted)])
     return next((lease for lease in leases if lease.take()), None)
+
+
+def take_gpus(wanted: list[str], others: list[str], folder: Path | None = None) -> list[GpuLease] | None:
+    """Return leases of as many GPUs as are wanted; None, and none of them held, where there are not so many free.
+
+    All or none: two searches that each hold a half would wait for one another for ever.
+    """
+    taken: list[GpuLease] = []
+    for gpu in wanted:
+        lease = take_gpu(gpu, others, folder)
+        if lease is None:
+            return None
+        taken.append(lease)
+    return taken

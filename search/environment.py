@@ -29,6 +29,7 @@ class EnvironmentCallback(TrainerCallback):
         self.found = {
             "weights": weights_hash(model),
             "threads": torch.get_num_threads(),
+            "processes": args.world_size,
             "versions": {name: version(name) for name in (*LIBRARIES, *(["peft"] if is_adapted(model) else []))},
         }
 

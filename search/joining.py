@@ -14,6 +14,7 @@ from ..studies.records import Study
 from ..studies.store import StudyStore
 from .own_code import NO_CODE, OwnCode
 from .paths import DEFAULT_OUTPUT, writable_folder
+from .ranks import ALONE, Ranks
 from .stored_problem import stored_problem
 from .study_run import StudyRun
 from .view import View
@@ -29,6 +30,7 @@ def join(
     verbose: bool = False,
     places: Mapping[str, str] | None = None,
     code: OwnCode = NO_CODE,
+    ranks: Ranks = ALONE,
 ) -> StudyRun:
     """Return a run of a stored study for this process; `places` and `code` are as in `stored_problem`.
 
@@ -44,6 +46,7 @@ def join(
         timeout=timeout,
         verbose=verbose,
         code=code,
+        ranks=ranks,
     )
 
 

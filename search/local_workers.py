@@ -5,6 +5,7 @@ A Ctrl-C reaches them all: each gives its trial back.
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 from collections.abc import Mapping
 from contextlib import suppress
@@ -45,10 +46,10 @@ def warm_up() -> None:
         forkserver.ensure_running()
 
 
-def search(run: StudyRun, jobs: str, places: Mapping[str, str] | None = None) -> None:
+def search(run: StudyRun, jobs: str, places: Mapping[str, str] | None = None, processes: int = 1) -> None:
     """Search a study with `jobs` workers on this machine, a number or `auto`; see `Crew.run` for what it raises.
 
-    `places` is as in `stored_problem`.
+    `places` is as in `stored_problem`; each trial is trained by so many `processes`.
     """
     found = devices.gpus()
     count = check_jobs(jobs)
@@ -59,12 +60,23 @@ def search(run: StudyRun, jobs: str, places: Mapping[str, str] | None = None) ->
             gpus=found,
             memory=psutil.virtual_memory().available,
         )
+        if processes > 1:
+            count, why = max(1, count // processes), f"{why}, {processes} of them for each trial"
         run.view.say(why)
-    shares = devices.shares(count, devices.cores(), found)
-    orders = orders_of(run, shares, places or {}, alone_on_gpu=count <= len(found))
+    shares = devices.shares(count, devices.cores(), found, processes)
+    orders = orders_of(run, shares, places or {}, count * processes <= len(found), processes)
     with run.quietly():
         run.enter_in_optuna(optuna_storage(run.store.url))
         crew_of(run, orders, start).run()
+
+
+def search_here(run: StudyRun, places: Mapping[str, str] | None, processes: int) -> None:
+    """Search a study with this process for the only worker, and several for each trial; see `SearchLoop.run`."""
+    from .launch import Launcher
+
+    shares = devices.shares(1, devices.cores(), devices.gpus(), processes)
+    (orders,) = orders_of(run, shares, places or {}, False, processes)
+    dataclasses.replace(run, launcher=Launcher.of(orders)).search()
 
 
 def start(orders: Orders) -> LocalMember:

@@ -7,13 +7,12 @@ Several workers each run this loop on one study; `crew` starts them.
 from __future__ import annotations
 
 import contextlib
-import gc
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..spaces.space import Space
 from ..studies.claimed_storage import ClaimedStorage
@@ -29,6 +28,7 @@ from .accelerate_state import accelerate_state_kept
 from .backends import OptunaBackend
 from .checkpoints import CheckpointKeeper
 from .chooser import Chooser
+from .collection import quick_collection
 from .configuration import Configuration
 from .devices import device_name
 from .errors import SearchFailed, StopSearch, TrialPaused, TrialTaken
@@ -41,8 +41,9 @@ from .memory import MemoryLimits, ran_out_of_memory
 from .paths import StudyPaths
 from .population import BEGINNING, PBT, Population, Segment
 from .priors import Prior
-from .progress import TrialCallback
+from .progress import Pulse, TrialCallback
 from .proposals import SpaceExhausted
+from .ranks import ALONE, Ranks
 from .signal_check import BOLDER, SignalCheck
 from .splits import Splits, SplitSource, splits_at
 from .strategy import NONE, Strategy
@@ -53,6 +54,9 @@ from .tracking import Tracking
 from .trial_run import TrialRun
 from .trial_trainer import twin_of
 from .view import View
+
+if TYPE_CHECKING:
+    from .launch import Launcher
 
 #: Seconds between two looks for work while other workers have all that is left.
 IDLE_S = 0.5
@@ -87,6 +91,8 @@ class SearchLoop:
     clock: Callable[[], float] = time.monotonic
     lease_s: float = LEASE_S
     renew_s: float = RENEW_S
+    launcher: Launcher | None = None  #: who runs trials in several processes, where they are
+    ranks: Ranks = ALONE  #: which of the processes of a trial this one is
 
     def run(self) -> None:
         """Run trials until the study has its total, or nothing is left to try.
@@ -98,6 +104,8 @@ class SearchLoop:
         with self.heartbeat() as heart, self.giving_back(), accelerate_state_kept(), quick_collection():
             self.give_back()  # what an earlier search of this very process left, when its store was away
             self.take_back(heart)
+            if self.launcher is not None:
+                self.launcher.warm_up()
             watch = StudyWatch(store=self.store, study=self.study, view=self.view)
             watch.look()
             began = utc_text(utc_now())
@@ -213,9 +221,10 @@ class SearchLoop:
         self.paths.drop_trial(trial.number)  # what a killed attempt left
         heart.begin(trial)
         try:
-            run = self.trial_run(trial, heart)
-            with run.tracked():
-                self.backend(trial).run(twin_of(self.trainer, run), run)
+            if self.launcher is None:
+                self.train(trial, heart)
+            else:
+                self.launcher.run(self, trial, heart)
             self.keeper(trial).tidy(trial.number)
         except StopSearch as stop:
             raise stop.cause from stop.__cause__
@@ -229,10 +238,16 @@ class SearchLoop:
         finally:
             heart.end()
 
+    def train(self, trial: Trial, heart: Pulse) -> None:
+        """Train a claimed trial in this process; raises as `OptunaBackend.run` does, and `TrialPaused`."""
+        run = self.trial_run(trial, heart)
+        with run.tracked():
+            self.backend(trial).run(twin_of(self.trainer, run), run)
+
     @property
     def device(self) -> str:
         """What trials run on here."""
-        return device_name(self.trainer.args.device)
+        return self.ranks.device(device_name(self.trainer.args.device))
 
     @property
     def paths(self) -> StudyPaths:
@@ -268,7 +283,7 @@ class SearchLoop:
             study_id=self.study.study_id,
         )
 
-    def trial_run(self, trial: Trial, heart: Heartbeat) -> TrialRun:
+    def trial_run(self, trial: Trial, heart: Pulse) -> TrialRun:
         """Return what `trial` needs to know."""
         fraction = self.fraction if trial.phase is Phase.SEARCH else trial.fraction or 1.0
         check, segment = self.check(trial), self.segment(trial)
@@ -285,6 +300,7 @@ class SearchLoop:
             fraction=fraction,
             seed=self.plan.seed if trial.phase is Phase.SEARCH or trial.seed is None else trial.seed,
             splits=self.splits,
+            ranks=self.ranks,
             check=check,
             bolder=self.bolder,
             predicts_report=self.predicts_report(fraction),
@@ -341,7 +357,7 @@ class SearchLoop:
         """Return the resolved configuration of a trial on this worker's device."""
         configuration = Configuration.resolve(self.trainer.args, params, fraction=fraction, seed=seed)
         too_large = ran_out_of_memory(self.store, self.study.study_id)
-        return MemoryLimits(too_large, self.device).fitted(configuration)
+        return MemoryLimits(too_large, self.device, self.ranks.count).fitted(configuration)
 
     def splits(self, configuration: Configuration) -> Splits:
         """Return the splits with the training part at the configuration's fraction."""
@@ -369,18 +385,3 @@ class SearchLoop:
             f"{failures} trials in a row failed, the last one ({last.failure}) with: {last.failure_message}",
             hint=f"`hpsearch trials {as_typed(self.study.name)}` lists them, the details are in {self.paths.log}",
         )
-
-
-@contextlib.contextmanager
-def quick_collection() -> Iterator[None]:
-    """Keep what is imported out of garbage collection.
-
-    Each trial collects three times (transformers and accelerate do), at a quarter of a second each with all of their
-    modules in memory: for short trials that is a sixth of the time.
-    """
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()

@@ -25,6 +25,7 @@ class MemoryLimits:
 
     too_large: Sequence[Trial]  #: see `ran_out_of_memory`
     device: str
+    processes: int = 1  #: that share each batch, and so must divide it
 
     def fitted(self, configuration: Configuration) -> Configuration:
         """Return a configuration whose batch fits, as far as is known; its effective batch stays the same."""
@@ -32,7 +33,7 @@ class MemoryLimits:
         batch = configuration.args.get(BATCH)
         if limit is None or batch is None or batch < limit:
             return configuration
-        piece = largest_piece(batch, limit)
+        piece = largest_piece(batch, limit, self.processes)
         smaller = {BATCH: piece, STEPS: configuration.args.get(STEPS, 1) * (batch // piece), EVAL_BATCH: piece}
         return dataclasses.replace(configuration, args={**configuration.args, **smaller})
 
@@ -58,9 +59,10 @@ def _alike(config: Mapping[str, Any], configuration: Configuration) -> bool:
     return all((config.get(section) or {}) == getattr(configuration, section) for section in sections)
 
 
-def largest_piece(batch: int, limit: int) -> int:
-    """Return the largest divisor of `batch` below `limit`; 1 where there is no other."""
-    return max((piece for piece in range(1, min(batch, limit - 1) + 1) if batch % piece == 0), default=1)
+def largest_piece(batch: int, limit: int, processes: int = 1) -> int:
+    """Return the largest divisor of `batch` below `limit` that `processes` divide; theirs where there is no other."""
+    pieces = range(processes, min(batch, limit - 1) + 1, processes)
+    return max((piece for piece in pieces if batch % piece == 0), default=processes)
 
 
 def to_try_again(too_large: Sequence[Trial]) -> list[Wanted]:
@@ -68,5 +70,5 @@ def to_try_again(too_large: Sequence[Trial]) -> list[Wanted]:
     return [
         Wanted(trial.params, replicate=f"less memory than trial {trial.number}")
         for trial in too_large
-        if trial.params and trial.config["args"][BATCH] > 1
+        if trial.params and trial.config["args"][BATCH] > (trial.environment or {}).get("processes", 1)
     ]

@@ -30,6 +30,7 @@ class Orders:
     verbose: bool = False
     code: OwnCode = NO_CODE  #: the user's own
     places: Mapping[str, str] = field(default_factory=dict)  #: see `stored_problem`
+    processes: int = 1  #: that run one trial together
 
     def to_json(self) -> str:
         """Return text that `from_json` reads on another machine."""

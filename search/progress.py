@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from typing import Any
+from typing import Any, Protocol
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from ..studies.records import Trial
 from .errors import TrialTaken, TrialTimedOut
-from .heartbeat import Heartbeat
 from .interrupts import raise_if_interrupted
 from .view import View
 
@@ -26,10 +26,17 @@ class ShareCallback(TrainerCallback):
         self.view.progress(state.global_step / max(1, state.max_steps))
 
 
+class Pulse(Protocol):
+    """What a trial tells the heartbeat of its worker, and hears from it."""
+
+    progress: float  #: share of its budget that the trial has done
+    lost: threading.Event  #: the trial was given to somebody else
+
+
 class TrialCallback(TrainerCallback):
     """Tells everybody how far a trial is, and stops it when it has no right to go on."""
 
-    def __init__(self, trial: Trial, view: View, heart: Heartbeat, timeout: float | None) -> None:
+    def __init__(self, trial: Trial, view: View, heart: Pulse, timeout: float | None) -> None:
         self.trial, self.view, self.heart, self.timeout = trial, view, heart, timeout
         self.began = time.monotonic() - sum(trial.seconds.values())  # a trial that waited at rungs goes on
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -101,3 +102,12 @@ def _bars_off() -> Iterator[None]:
             datasets.enable_progress_bars()
         if models_on:
             transformers_logging.enable_progress_bar()
+
+
+def write_to_log(log: Path) -> None:
+    """Send what anything writes to stdout or stderr to the file `log`: the terminal is another process's."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (1, 2):
+        os.dup2(file, stream)
+    os.close(file)

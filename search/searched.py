@@ -30,6 +30,7 @@ from .population import score_from
 from .replay import Replay, replay
 from .retrain import retrain, winner
 from .samplers import check_pruner, check_sampler
+from .shared_batch import check_shareable
 from .strategy import Strategy, StrategyOptions, strategy_of
 from .study_run import StudyRun, open_study
 from .trackers import check_trackers
@@ -134,7 +135,8 @@ def search_trainer(
 
     `trainer` may also be a function that makes the Trainer. It has to be one, at the top of a module that can be
     imported, where the trials are to run in other processes (`jobs=2`) or on a Ray cluster (`backend="ray"`, with
-    `ray_address`, `cpus_per_trial`, `gpus_per_trial` and `max_concurrent`): a Trainer cannot travel.
+    `ray_address`, `cpus_per_trial`, `gpus_per_trial` and `max_concurrent`), or each trial in several
+    (`processes_per_trial=2`, which share the batches of a step): a Trainer cannot travel.
 
     `trials` is a total: the same call again continues the study. `subset` is the share of the training set that trials
     see. `objective` is one key of the evaluation's metrics; `direction` is `minimize` for a loss and `maximize` for
@@ -159,7 +161,7 @@ def search_trainer(
     """
     who, climbs = workers_and_strategy(how, pruner)
     who.check_store(store)
-    template, code = made_by(trainer, travels=who.several)
+    template, code = made_by(trainer, travels=who.travels)
     plan = Plan(
         space=_space(space),
         fraction=check_fraction(subset),
@@ -176,6 +178,7 @@ def search_trainer(
     folder = None if output_dir is None else Path(output_dir)
     check_places(store, study, fork=fork, output_dir=folder)
     problem = checked_problem(template, plan, objective, direction)
+    check_shareable(problem, who.processes_per_trial)
     asked: dict[str, Any] = {
         "name": study,
         "trials": trials,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..spaces.errors import BadInput
 from ..studies.errors import StudyNotFound
@@ -25,9 +25,13 @@ from .paths import DEFAULT_OUTPUT, StudyPaths, writable_folder
 from .priors import PRIORS, Prior, priors_of
 from .problem import Problem
 from .quiet import chatter_to
+from .ranks import ALONE, Ranks
 from .strategy import ONE_RUNG, Strategy
 from .trackers import REPORT_TO
 from .view import View
+
+if TYPE_CHECKING:
+    from .launch import Launcher
 
 NO_LIMITS = Limits()
 
@@ -43,6 +47,8 @@ class StudyRun:
     timeout: float | None = None
     verbose: bool = False
     code: OwnCode = NO_CODE  #: the user's own, by the names that other workers find it by
+    launcher: Launcher | None = None  #: who runs trials in several processes, where they are
+    ranks: Ranks = ALONE  #: which of the processes of a trial this one is
 
     @property
     def paths(self) -> StudyPaths:
@@ -75,6 +81,8 @@ class StudyRun:
             storage=storage,
             view=self.view,
             timeout=self.timeout,
+            launcher=self.launcher,
+            ranks=self.ranks,
         )
 
     def enter_in_optuna(self, storage: Any) -> None:

@@ -17,6 +17,7 @@ from .budget import LOOKS, BudgetCallback, percent
 from .configuration import Configuration
 from .environment import EnvironmentCallback
 from .errors import NonFiniteScore, NoObjective
+from .ranks import ALONE, Ranks
 from .signal_check import SignalCheck
 from .splits import Splits
 
@@ -55,6 +56,7 @@ class Training:
     predicts_report: bool = False  #: whether it may stand for its configuration in the end
     environment: EnvironmentCallback = field(default_factory=EnvironmentCallback)
     budget: BudgetCallback = field(default_factory=BudgetCallback)
+    ranks: Ranks = ALONE  #: which of the processes that train it together this one is
     evaluations: list[Evaluation] = field(default_factory=list)
     collapsed: bool = False  #: as of the latest predictions
 

@@ -22,7 +22,6 @@ from ..studies.store import StudyStore
 from .budget import LOOKS, BudgetCallback
 from .configuration import Configuration
 from .errors import NoObjective, TrialPaused, TrialTaken
-from .failures import classify, describe
 from .ledger import CHECK, STORE, Ledger, LedgerCallback
 from .paths import kept_checkpoint
 from .population import BEGINNING, Population, Segment
@@ -179,7 +178,7 @@ class TrialRun(Training):
         else:
             if self.check is not None:
                 self.check.end(self.fraction, found=True)  # nothing is known
-            self._finish(TrialState.FAILED, classify(error), describe(error))
+            self._finish(TrialState.FAILED, *self.ranks.blame(error))
 
     def _finish(self, state: TrialState, failure: Failure | None = None, message: str | None = None) -> None:
         scored = self.scored

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import inspect
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -36,9 +37,12 @@ from .collapse import watching
 from .configuration import Configuration
 from .errors import StopSearch, TrialEnded
 from .failures import ends_search
+from .item_count import divides_by_items
 from .ledger import CHECKPOINT, DATA, EVALUATE
 from .metrics import first_logits
+from .ranks import ALONE, END, PREDICT, Leg
 from .schedule import Change, ScheduleCallback
+from .shared_evaluation import shared_evaluation, shared_step
 from .training import Training
 
 if TYPE_CHECKING:
@@ -82,6 +86,7 @@ class TrialMixin:
     hpsearch_run: TrialRun
     hpsearch_model: dict[str, Any]
     hpsearch_peft: dict[str, Any]
+    hpsearch_scaled: bool  #: whether it is known how its loss has to be scaled where several processes share a batch
 
     def call_model_init(self, trial: Any = None) -> Any:
         """Return a new model, with adapters where the configuration has `peft.*` values.
@@ -118,6 +123,7 @@ class TrialMixin:
                 self.report_late(run, trial)
             if run.predicts_report:
                 run.predictions = self.report_predictions(run)
+            run.ranks.tell(END)
             self.objective = run.complete()
         except Exception as error:
             if ends_search(error) is not None:
@@ -145,10 +151,11 @@ class TrialMixin:
         for one in run.evaluations:
             trial.report(one.score, round(100 * one.share))
 
-    def report_predictions(self, run: TrialRun) -> list[Any] | None:
+    def report_predictions(self, run: Any) -> list[Any] | None:
         """Return what the trained model predicts for the report split; the labels there are not looked at."""
         if run.configuration is None or (report := run.splits(run.configuration).report) is None:
             return None
+        run.ranks.tell(PREDICT)
         twin: Any = self
         twin.compute_metrics = None
         twin.args.train_sampling_strategy = "random"  # grouped by length, rows would come in another order
@@ -158,11 +165,43 @@ class TrialMixin:
             return [int(one) for one in found.argmax(axis=1)]
         return [float(one) for one in found.reshape(len(found), -1)[:, 0]]
 
-    def evaluate(self, *args: Any, **named: Any) -> Any:
-        """Evaluate, and book the time."""
+    def compute_loss(self, model: Any, inputs: Any, *args: Any, **named: Any) -> Any:
+        """Return the loss; where ranks share a batch, find out first how it has to be scaled, see `item_count`."""
         parent: Any = super()
+        twin: Any = self
+        items = named.get("num_items_in_batch")
+        if self.is_shared and items is not None and not self.hpsearch_scaled:
+            plain = twin.accelerator.unwrap_model(model)
+            divides = divides_by_items(parent.compute_loss, plain, inputs, items)
+            twin.args.average_tokens_across_devices = self.hpsearch_run.ranks.agreed(divides)
+            self.hpsearch_scaled = True
+        return parent.compute_loss(model, inputs, *args, **named)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes train the same trial."""
+        return self.hpsearch_run is not None and self.hpsearch_run.ranks.count > 1
+
+    def evaluation_loop(self, *args: Any, **named: Any) -> Any:
+        """Predict a data set; where ranks share it, see `shared_evaluation`."""
+        parent: Any = super()
+        with shared_evaluation(self) if self.is_shared else contextlib.nullcontext():
+            return parent.evaluation_loop(*args, **named)
+
+    def prediction_step(self, model: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
+        """Predict a batch; where ranks share it, see `shared_evaluation`."""
+        parent: Any = super()
+        if not self.is_shared:
+            return parent.prediction_step(model, inputs, *rest, **named)
+        step = functools.partial(parent.prediction_step, **named)
+        return shared_step(self, step, model, inputs, *rest)
+
+    def evaluate(self, *args: Any, **named: Any) -> Any:
+        """Evaluate, and book the time; ranks of one trial take the numbers of the first, so that they agree on them."""
+        parent: Any = super()
+        ranks = ALONE if self.hpsearch_run is None else self.hpsearch_run.ranks
         with booked(self.hpsearch_run, EVALUATE):
-            return parent.evaluate(*args, **named)
+            return ranks.agreed(parent.evaluate(*args, **named))
 
     def _save_checkpoint(self, *args: Any, **named: Any) -> Any:
         """Save a checkpoint, and book the time."""
@@ -190,9 +229,10 @@ class TrialMixin:
         if run is None:  # a retraining
             return
         parent: Any = super()
-        for look in run.evaluated(step, metrics):
-            if trial is not None and run.check is None:
-                parent._report_to_hp_search(trial, look, metrics)
+        with run.ranks.deciding():
+            for look in run.evaluated(step, metrics):
+                if trial is not None and run.check is None:
+                    parent._report_to_hp_search(trial, look, metrics)
 
 
 def twin_of(trainer: Any, run: Training | None = None) -> Any:
@@ -224,6 +264,7 @@ def rebuild(
     """
     carried = {name: getattr(twin.hpsearch_original, name) for name in CARRIED}
     twin.hpsearch_model, twin.hpsearch_peft = dict(model), dict(peft or {})
+    twin.hpsearch_scaled = False
     transformers.Trainer.__init__(
         twin,
         args=args,
@@ -240,11 +281,20 @@ def rebuild_for_trial(twin: Any, configuration: Configuration) -> None:
     """Make `twin` the trainer of its trial, and let the search that is under way, if one is, go on with it."""
     search = {name: vars(twin)[name] for name in SEARCHED_BY if name in vars(twin)}
     run = twin.hpsearch_run
+    each = run.ranks.shared(configuration)
+    run.ranks.tell(
+        Leg(
+            configuration=configuration,
+            folder=str(run.folder),
+            is_aside=run.is_aside,
+            predicts_report=run.predicts_report,
+        )
+    )
     with booked(run, DATA):
         splits = run.splits(configuration)
     rebuild(
         twin,
-        configuration.arguments(twin.hpsearch_original.args, **trial_arguments(run)),
+        each.arguments(twin.hpsearch_original.args, **trial_arguments(run)),
         train=splits.train,
         evaluation=splits.selection,
         callbacks=[

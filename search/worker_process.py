@@ -5,6 +5,7 @@ The fork server of `local_workers` imports this module, and with it all that is 
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sys
@@ -20,12 +21,14 @@ from ..spaces.errors import HpsearchError
 from ..studies.store import StudyStore
 from . import study_run, task_problem  # noqa: F401 - imported here so that every worker has them already
 from .complaint import in_our_words
-from .devices import VISIBLE, GpuLease, gpus, take_gpu
+from .devices import VISIBLE, GpuLease, gpus, take_gpus
 from .errors import Interrupted
 from .interrupts import remember_interrupts
 from .joining import join
+from .launch import Launcher
 from .orders import Complaint, Orders
 from .paths import StudyPaths
+from .quiet import write_to_log
 
 #: Exit code of a worker that has said why it failed.
 FAILED = 1
@@ -52,7 +55,7 @@ def complaint_of(orders: Orders) -> Complaint | None:
     Raises what is a bug, which needs its traceback, and `KeyboardInterrupt`.
     """
     if not orders.verbose:
-        write_to_log(StudyPaths(Path(orders.folder)))
+        write_to_log(StudyPaths(Path(orders.folder)).log)
     try:
         take(orders)
         search(orders)
@@ -77,7 +80,8 @@ def search(orders: Orders) -> None:
             places=orders.places,
             code=orders.code,
         )
-        run.search()
+        launcher = Launcher.of(orders) if orders.processes > 1 else None
+        dataclasses.replace(run, launcher=launcher).search()
 
 
 def take(orders: Orders) -> None:
@@ -88,16 +92,16 @@ def take(orders: Orders) -> None:
     if gpu is None:
         return
     if orders.alone_on_gpu:
-        gpu = lease_gpu(gpu)
+        gpu = ",".join(lease_gpus(gpu.split(",")))
     os.environ[VISIBLE] = gpu
 
 
-def lease_gpu(wanted: str) -> str:
-    """Wait until a GPU is this process's alone, the wanted one if it is free, and return it."""
-    while (lease := take_gpu(wanted, gpus())) is None:
+def lease_gpus(wanted: list[str]) -> list[str]:
+    """Wait until so many GPUs are this process's alone, the wanted ones if they are free, and return them."""
+    while (leases := take_gpus(wanted, gpus())) is None:
         time.sleep(BUSY_S)
-    _held.append(lease)
-    return lease.gpu
+    _held.extend(leases)
+    return [lease.gpu for lease in leases]
 
 
 _held: list[GpuLease] = []  # a lease is given back when its object is gone
@@ -114,12 +118,3 @@ def end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="hpsearch-parent", daemon=True).start()
-
-
-def write_to_log(paths: StudyPaths) -> None:
-    """Send what anything writes to stdout or stderr to the study's log: the terminal belongs to the crew's view."""
-    paths.folder.mkdir(parents=True, exist_ok=True)
-    log = os.open(paths.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for stream in (1, 2):
-        os.dup2(log, stream)
-    os.close(log)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 from ..spaces.errors import BadInput
 from ..studies.file_system import check_shared
-from .checks import check_backend, check_cluster_share, check_jobs
-from .local_workers import search, warm_up
+from .checks import check_backend, check_cluster_share, check_jobs, check_processes
+from .local_workers import search, search_here, warm_up
 from .ray_cluster import check_address
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class WorkerOptions(TypedDict, total=False):
 
     backend: str
     jobs: str | int
+    processes_per_trial: int
     ray_address: str | None
     cpus_per_trial: float | None
     gpus_per_trial: float | None
@@ -36,6 +37,7 @@ class Workers:
 
     backend: str = "optuna"
     jobs: str | int = ALONE
+    processes_per_trial: int = 1
     ray_address: str | None = None
     cpus_per_trial: float | None = None
     gpus_per_trial: float | None = None
@@ -45,10 +47,16 @@ class Workers:
         """Raise `BadInput` for what is no number of workers, and for options of one backend given to the other."""
         check_backend(self.backend)
         check_jobs(self.jobs)
+        check_processes(self.processes_per_trial)
         check_cluster_share(self.cpus_per_trial, self.gpus_per_trial, self.max_concurrent)
         if self.backend == "ray":
             if str(self.jobs) != ALONE:
                 raise BadInput("--jobs is for the optuna backend", hint="on Ray, --max-concurrent bounds the workers")
+            if self.processes_per_trial > 1:
+                raise BadInput(
+                    "--processes-per-trial is for the optuna backend: on Ray, a trial runs in one process",
+                    hint="leave one of the two out",
+                )
             check_address(self.ray_address)
             return
         of_ray = {
@@ -66,9 +74,14 @@ class Workers:
         """Whether there may be more than one."""
         return self.backend == "ray" or check_jobs(self.jobs) != 1
 
+    @property
+    def travels(self) -> bool:
+        """Whether a trial may run in another process than this, which has to make the Trainer for itself."""
+        return self.several or self.processes_per_trial > 1
+
     def check_store(self, store_url: str) -> None:
-        """Raise `BadInput` for several workers on a SQLite file that lies on a network."""
-        if self.several:
+        """Raise `BadInput` for several processes on a SQLite file that lies on a network."""
+        if self.travels:
             check_shared(store_url)
 
     @contextmanager
@@ -91,8 +104,11 @@ class Workers:
                 most=self.max_concurrent,
             ) as search_study:
                 yield search_study
-        elif self.several or killable:
+        elif self.several or (killable and self.processes_per_trial == 1):
             warm_up()
-            yield lambda run: search(run, str(self.jobs), places)
+            yield lambda run: search(run, str(self.jobs), places, self.processes_per_trial)
+        elif self.processes_per_trial > 1:
+            warm_up()
+            yield lambda run: search_here(run, places, self.processes_per_trial)
         else:
             yield lambda run: run.search()

@@ -1,0 +1,140 @@
+"""One process of a trial that several train together: it joins the study and takes its part, see `ranks`.
+
+`launch` starts it; it never outlives the process that did.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+import torch
+
+from ..studies.optuna_storage import optuna_storage
+from ..studies.patience import PATIENCE_S, Patience
+from ..studies.records import Trial
+from ..studies.store import StudyStore
+from .devices import VISIBLE
+from .errors import StopSearch
+from .follower import Following, follow
+from .joining import join
+from .line import Ending, Line, LinePulse, LineView, Over, complaint_of, fault_of
+from .orders import Orders
+from .paths import StudyPaths
+from .quiet import write_to_log
+from .ranks import Ranks
+from .study_run import StudyRun
+
+#: Exit code of a rank whose part ended with an error, which it has told.
+FAILED = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankOrders:
+    """What each rank of a trial is told."""
+
+    orders: Orders  #: of a worker; its share is that of one rank
+    trial: Trial
+    environment: Mapping[str, str]  #: where the ranks meet, and how they are to compute
+
+
+def work(orders: RankOrders, number: int, wire: Connection) -> None:
+    """Take part in a trial as its rank `number`; `wire` gets what there is to tell."""
+    settle_in(orders, number)
+    line = Line(wire, number)
+    try:
+        with StudyStore.open(orders.orders.store_url) as store:
+            take_part(joined(orders, number, store, line), orders.trial, line)
+    except Exception as error:  # noqa: BLE001 - the controller raises it
+        line.send(Ending(cause=type(error).__name__, complaint=complaint_of(error)))
+        sys.exit(FAILED)
+
+
+def settle_in(orders: RankOrders, number: int) -> None:
+    """Take this rank's place on the machine. Ctrl-C is the controller's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    end_with_controller()
+    share = orders.orders.share
+    os.environ.update(orders.environment)
+    os.environ.update({"RANK": str(number), "LOCAL_RANK": str(number), "OMP_NUM_THREADS": str(share.threads)})
+    if share.gpu is not None:
+        os.environ[VISIBLE] = share.gpu
+    torch.set_num_threads(share.threads)
+    if not orders.orders.verbose:
+        write_to_log(StudyPaths(Path(orders.orders.folder)).log)
+
+
+def end_with_controller() -> None:
+    """End when the controller has, however it did: at once, for a rank may be stuck in an exchange with the others."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="hpsearch-controller", daemon=True).start()
+
+
+def joined(orders: RankOrders, number: int, store: StudyStore, line: Line) -> StudyRun:
+    """Join the study; here the processes of the trial meet, when they make their Trainers."""
+    told = orders.orders
+    return join(
+        store,
+        store.study(told.study_name),
+        folder=told.folder,
+        view=LineView(line),
+        verbose=told.verbose,
+        places=told.places,
+        code=told.code,
+        ranks=Ranks(number=number, count=told.processes, blame=line.blame),
+    )
+
+
+def take_part(run: StudyRun, trial: Trial, line: Line) -> None:
+    """Run the trial on rank 0, and follow it on every other rank."""
+    with run.quietly():
+        if line.rank == 0:
+            lead(run, trial, line)
+            return
+        try:
+            follow(run.problem.trainer, following(run))
+        except Exception as error:  # noqa: BLE001 - the controller finds out whose fault it is
+            line.send(fault_of(error, line.rank))
+            sys.exit(FAILED)
+        line.send(Over())
+
+
+def lead(run: StudyRun, trial: Trial, line: Line) -> None:
+    """Run the trial as one process would, in its controller's name, and tell how it was left."""
+    run.store.patience = Patience(seconds=PATIENCE_S, say=run.view.say)
+    ending = Ending()
+    try:
+        run.loop(optuna_storage(run.store.url)).train(trial, LinePulse())
+    except StopSearch as stop:
+        ending = Ending(cause=type(stop).__name__, complaint=complaint_of(stop.cause))
+    except BaseException as error:  # noqa: BLE001 - the controller raises it
+        ending = Ending(cause=type(error).__name__, complaint=complaint_of(error))
+    line.send(ending)
+
+
+def following(run: StudyRun) -> Following:
+    """Return what a follower of a trial of this study knows of it."""
+    loop = run.loop(None)
+    return Following(
+        folder=loop.paths.folder,
+        objective=run.study.objective,
+        direction=run.study.direction,
+        score_from=run.problem.plan.score_from,
+        splits=loop.splits,
+        ranks=run.ranks,
+    )
