@@ -35,6 +35,7 @@ from .collapse import watching
 from .configuration import Configuration
 from .errors import StopSearch, TrialEnded
 from .failures import ends_search
+from .generation import with_generation
 from .ledger import CHECKPOINT, DATA, EVALUATE
 from .metrics import first_logits
 from .schedule import Change, ScheduleCallback
@@ -53,6 +54,9 @@ CARRIED = (
     "optimizer_cls_and_kwargs",
     "preprocess_logits_for_metrics",
 )
+
+#: What a subclass or its maker may have set after the constructor, which finds it in the class of the model.
+SETTLED = ("label_names", "model_accepts_loss_kwargs", "can_return_loss")
 
 #: What `hyperparameter_search` keeps in the Trainer while it is under way.
 SEARCHED_BY = ("hp_search_backend", "hp_space", "hp_name", "compute_objective")
@@ -83,9 +87,9 @@ class TrialMixin:
 
     def call_model_init(self, trial: Any = None) -> Any:
         """Return a new model; a `model_init` that takes an argument receives the configuration's `model.*` values."""
-        if takes_parameters(self.model_init):  # type: ignore[attr-defined]
-            return self.model_init(dict(self.hpsearch_model))  # type: ignore[attr-defined]
-        return self.model_init()  # type: ignore[attr-defined]
+        twin: Any = self
+        given = (dict(self.hpsearch_model),) if takes_parameters(twin.model_init) else ()
+        return with_generation(twin.model_init(*given), twin.args)
 
     def train(self, resume_from_checkpoint: Any = None, trial: Any = None, ignore_keys_for_eval: Any = None) -> Any:
         """Train; in a search, resolve the trial and rebuild this trainer for it first."""
@@ -138,7 +142,8 @@ class TrialMixin:
     def report_late(self, run: TrialRun, trial: Any) -> None:
         """Report what the first trial scored, now that it is known on how much data it counts."""
         for one in run.evaluations:
-            trial.report(one.score, round(100 * one.share))
+            if (one.share * LOOKS).is_integer():  # the pruners compare no others
+                trial.report(one.score, round(100 * one.share))
 
     def report_predictions(self, run: TrialRun) -> list[Any] | None:
         """Return what the trained model predicts for the report split; the labels there are not looked at."""
@@ -218,6 +223,9 @@ def rebuild(
         callbacks=callbacks,
         **carried,
     )
+    original = twin.hpsearch_original
+    if type(twin.model) is type(original.model):
+        vars(twin).update({name: getattr(original, name) for name in SETTLED})
     twin.pop_callback(PrinterCallback)  # it prints to stdout, which belongs to data
     twin.pop_callback(ProgressCallback)
 
