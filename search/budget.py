@@ -37,6 +37,7 @@ class BudgetCallback(TrainerCallback):
         self.keeps_weights = keeps_weights  #: when it is stopped there
         self.due: dict[int, list[int]] = {}
         self.max_steps = 0
+        self.saved: int | None = None  #: the step whose weights were kept last
         self.stopped: int | None = None  #: the step between two looks at which somebody else ended the training
 
     def on_train_begin(
@@ -63,13 +64,18 @@ class BudgetCallback(TrainerCallback):
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Ask for a last evaluation if a callback ended the training anywhere else."""
+        """Ask for a last evaluation if a callback ended the training anywhere else, and keep the last weights."""
         self.look_if_stopped(state, control)
-
-    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Keep the last weights, where those are kept, of a training that this evaluation ended."""
-        if control.should_training_stop and args.save_strategy == SaveStrategy.STEPS:
+        if (
+            control.should_training_stop
+            and args.save_strategy == SaveStrategy.STEPS
+            and self.saved != state.global_step
+        ):
             control.should_save = True
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Take note of it."""
+        self.saved = state.global_step
 
     def look_if_stopped(self, state: TrainerState, control: TrainerControl) -> None:
         """Ask for an evaluation of what a callback has ended between two looks: no training ends without one."""
