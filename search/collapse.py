@@ -14,10 +14,16 @@ WRONG_ROWS = 10
 def has_collapsed(predictions: Any, labels: Any) -> bool:
     """Return whether every row has the same prediction, and that is wrong for ten rows or more.
 
-    Predictions are logits (rows x classes), class numbers or numbers (rows, or rows x 1), alone or first in a tuple;
-    labels one a row. False for anything else.
+    Predictions are logits (rows x classes), class numbers or numbers (rows, or rows x 1), alone or first in a tuple
+    where nothing else has such a form; labels one a row. False for anything else: several labels a row, tokens, and a
+    custom model's embeddings beside its logits, which could be taken for these.
     """
-    first = predictions[0] if isinstance(predictions, tuple) and predictions else predictions
+    first = predictions
+    if isinstance(predictions, tuple):
+        one_a_row = [one for one in predictions if _are_numbers(one) and one.ndim in (1, 2)]
+        if len(one_a_row) != 1 or one_a_row[0] is not predictions[0]:
+            return False
+        first = predictions[0]
     if not (_are_numbers(first) and _are_numbers(labels)):
         return False
     if first.ndim == 2 and first.shape[1]:

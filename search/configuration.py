@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..spaces.adapter_fields import adapter_defaults
 from ..spaces.binding import split
+from .streams import steps_at
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -66,7 +67,8 @@ RUN_FIELDS = frozenset(
 class Configuration:
     """Every value a trial runs with, after conditions, constants and conversions."""
 
-    args: dict[str, Any]  #: fields of `TrainingArguments`, complete but for `RUN_FIELDS`
+    #: Fields of `TrainingArguments`, complete but for `RUN_FIELDS`; `max_steps`, where given, is for all the data.
+    args: dict[str, Any]
     model: dict[str, Any] = field(default_factory=dict)  #: what `model_init` receives
     data: dict[str, Any] = field(default_factory=dict)  #: what the data set is prepared with
     peft: dict[str, Any] = field(default_factory=dict)  #: fields of peft's `LoraConfig`; none: no adapters
@@ -94,8 +96,14 @@ class Configuration:
         )
 
     def arguments(self, base: TrainingArguments, **run: Any) -> TrainingArguments:
-        """Return new `TrainingArguments` with these values; `run` sets fields of `RUN_FIELDS`."""
-        return fresh_arguments(base, **copy.deepcopy(self.args), **run)
+        """Return new `TrainingArguments` with these values; `run` sets fields of `RUN_FIELDS`.
+
+        On a share of a stream, the training has that share of its steps.
+        """
+        values = copy.deepcopy(self.args)
+        if values.get("max_steps", 0) > 0:
+            values["max_steps"] = steps_at(values["max_steps"], self.fraction)
+        return fresh_arguments(base, **values, **run)
 
     def at(self, *, fraction: float | None = None, seed: int | None = None) -> Configuration:
         """Return the same configuration at another fraction or with another seed."""

@@ -1,30 +1,36 @@
 """A function that makes a Trainer, known by its name: what the workers of a study made in Python are told.
 
-A Trainer cannot be sent to another process without its data, its model and whatever its callbacks hold (pains C2, C3).
+The name is `package.module:function`, or `path/to/script.py:function`. A Trainer cannot be sent to another process
+without its data, its model and whatever its callbacks hold (pains C2, C3). The call itself is `user_code`.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
-from ..spaces.errors import BadInput
+from ..spaces.errors import BadInput, did_you_mean
 from ..spaces.space import Space
 from ..studies.identity import ensure_same_problem
 from ..studies.records import Study
 from .loop import Plan
 from .problem import Problem
+from .script import as_if_run, module_of, script_of
 from .trainer_problem import trainer_problem
+from .user_code import built_by, called
 
 HINT = "define it with `def` at the top of a module that every worker can import: my_training.make_trainer"
+NOTATION = "my_training:make_trainer for a module, path/to/script.py:make_trainer for a script"
 
 
 def factory_name(make: Any) -> str:
     """Return `module:function`, by which a worker finds a function that makes a Trainer.
 
     Raises `BadInput` for what cannot be found so, by its name: a Trainer itself, a lambda, a function inside another
-    one (which may hold anything), a function of a script.
+    one (which may hold anything), a function of the program that runs.
     """
     if not callable(make):
         raise BadInput(
@@ -38,7 +44,7 @@ def factory_name(make: Any) -> str:
         held = getattr(getattr(make, "__code__", None), "co_freevars", ())
         holds = f" and holds {', '.join(map(repr, held))}" if held else ""
         raise BadInput(f"no other worker finds {name!r} by its name: it is inside a function{holds}", hint=HINT)
-    return f"{module}:{name}"
+    return f"{script_of(module) or module}:{name}"
 
 
 def _found(module: str | None, name: str) -> Any:
@@ -49,29 +55,60 @@ def _found(module: str | None, name: str) -> Any:
 
 
 def trainer_from(factory: str) -> Any:
-    """Make the Trainer. Raises `BadInput` where the function is not here."""
-    return function_from(factory)()
+    """Make the Trainer. Raises `BadInput` where the function is not here, or as `user_code.built_by`."""
+    with where_it_runs(factory):
+        return built_by(lambda: found(factory)(), factory)
 
 
 def function_from(named: str) -> Callable[..., Any]:
-    """Return a function by its name, `module:function` or `script.py:function`."""
-    module, _, name = named.rpartition(":")
-    try:
-        if module.endswith(".py"):
-            import importlib.util
-            import sys
-            from pathlib import Path
+    """Return a user's function by its name. Raises `BadInput` where it is not here, or as `user_code.called`."""
+    with where_it_runs(named):
+        function: Callable[..., Any] = called(lambda: found(named), named, "whose module is imported")
+    return function
 
-            path = Path(module).absolute()
-            if path.stem not in sys.modules:
-                spec = importlib.util.spec_from_file_location(path.stem, path)
-                loaded = importlib.util.module_from_spec(spec)
-                sys.modules[path.stem] = loaded
-                spec.loader.exec_module(loaded)
-            return getattr(sys.modules[path.stem], name)
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise BadInput(f"the function {named!r}, which makes the Trainer, is not here: {error}", hint=HINT) from None
+
+def where_it_runs(named: str) -> AbstractContextManager[None]:
+    """Return the block in which a function's module is imported as its author would see it."""
+    place, _ = parted(named)
+    return as_if_run(Path(place)) if place.endswith(".py") else nullcontext()
+
+
+def found(named: str) -> Callable[..., Any]:
+    """Return the function of that name, its module imported; what that raises is its own."""
+    place, name = parted(named)
+    return function_in(module_of(Path(place)) if place.endswith(".py") else module_named(place, named), name, named)
+
+
+def parted(factory: str) -> tuple[str, str]:
+    """Return module or script, and function. Raises `BadInput` for a text without both."""
+    place, _, name = factory.rpartition(":")
+    if not place or not name.isidentifier():
+        raise BadInput(f"{factory!r} does not name a function", hint=NOTATION)
+    return place, name
+
+
+def module_named(module: str, factory: str) -> Any:
+    """Import a module. Raises `BadInput` if it is not here; what it raises itself is its own."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise  # it is here, and something that it imports is not
+        raise BadInput(f"the function {factory!r} is not here: {error}", hint=HINT) from None
+
+
+def function_in(module: Any, name: str, factory: str) -> Callable[..., Any]:
+    """Return a function of a module. Raises `BadInput` if it has none of that name."""
+    function: Callable[..., Any] | None = getattr(module, name, None)
+    if callable(function):
+        return function
+    own = [key for key, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__]
+    functions = [key for key in own if callable(getattr(module, key))]
+    where = getattr(module, "__file__", module.__name__)
+    raise BadInput(
+        f"the function {factory!r} is not here: {where} has no function {name!r}",
+        hint=did_you_mean(name, functions) if functions else "it has no function at its top",
+    )
 
 
 def factory_problem(factory: str, study: Study) -> Problem:

@@ -11,6 +11,7 @@ from ..spaces.errors import HpsearchError
 from ..studies.errors import StoreFailed
 from ..studies.records import Failure
 from .errors import DiskFull, NonFiniteScore, TrialTimedOut
+from .redaction import redacted
 
 OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|cannot allocate memory|alloc_cpu", re.IGNORECASE)
 DISK_FULL = re.compile(r"no space left on device|disk is full|disk quota exceeded", re.IGNORECASE)
@@ -62,8 +63,11 @@ def classify(error: BaseException) -> Failure:
 
 
 def describe(error: BaseException) -> str:
-    """Return one line for the store and the screen: class and first line of the message, at most 300 characters."""
-    said = first_line(error)
+    """Return one line for the store and the screen: class and first line of the message, at most 300 characters.
+
+    Without secrets, which code that fails may well say.
+    """
+    said = redacted(first_line(error))
     text = type(error).__name__ if said == type(error).__name__ else f"{type(error).__name__}: {said}"
     return "".join(char if char.isprintable() else " " for char in text)[:300]
 

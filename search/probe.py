@@ -10,7 +10,10 @@ from torch.utils.data import Subset
 from ..spaces.errors import BadInput, did_you_mean
 from .accelerate_state import accelerate_state_kept
 from .configuration import fresh_arguments
+from .streams import first_rows as first_of_stream
+from .streams import is_stream
 from .trial_trainer import rebuild, twin_of
+from .user_code import in_one_sentence
 
 ROWS = 16
 #: Metrics that the Trainer adds about its own speed.
@@ -20,12 +23,15 @@ TIMING = re.compile(r"_(runtime|per_second|preparation_time|mem_.*)$")
 def check_objective_is_returned(trainer: Any, objective: str) -> None:
     """Evaluate a few rows with an untrained twin; raise `BadInput` if the objective is not among the metrics.
 
-    Metrics that cannot be computed on so few rows are left to trial 0.
+    Metrics that cannot be computed on so few rows are left to trial 0; whatever else the evaluation raises would end
+    every trial, and is told with its place in the user's code.
     """
     try:
         metrics = probe_metrics(trainer)
     except (ValueError, ArithmeticError, LookupError):
         return
+    except Exception as error:
+        raise in_one_sentence(error, "the evaluation of the trainer") from error
     names = sorted(name for name in metrics if not TIMING.search(name))
     if objective not in names:
         raise BadInput(f"the evaluation returns no {objective!r}", hint=did_you_mean(objective, names))
@@ -43,6 +49,8 @@ def probe_metrics(trainer: Any) -> dict[str, float]:
 
 
 def first_rows(dataset: Any) -> Any:
-    """Return the first rows of a data set with a length."""
+    """Return the first rows of a data set, those of a stream as a list."""
+    if is_stream(dataset):
+        return first_of_stream(dataset, ROWS)
     rows = range(min(ROWS, len(dataset)))
     return dataset.select(rows) if hasattr(dataset, "select") else Subset(dataset, rows)

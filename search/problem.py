@@ -17,7 +17,7 @@ from .configuration import plain
 from .loop import Plan
 from .population import PBT, check_changeable
 from .prepared import check_subset
-from .splits import Splits, SplitSource, labels_of
+from .splits import Splits, SplitSource, labels_of, row_count
 from .strategy import ETA, LARGEST_RUNG
 
 #: Libraries whose minor version may change a result.
@@ -96,8 +96,9 @@ def check_subset_of(dataset: Any, plan: Plan, *, batch: int) -> None:
 
 
 def rows_of(splits: Splits) -> dict[str, int]:
-    """Return the number of rows of each split."""
-    return {name: len(part) for name, part in splits._asdict().items() if hasattr(part, "__len__")}
+    """Return the number of rows of each split that there is; not of streams, which have none."""
+    counts = {name: row_count(part) for name, part in splits._asdict().items() if part is not None}
+    return {name: count for name, count in counts.items() if count is not None}
 
 
 def _model_settings(trainer: Any) -> Mapping[str, Any]:

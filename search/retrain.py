@@ -18,11 +18,13 @@ from ..studies.records import Model, Trial, TrialState
 from .accelerate_state import accelerate_state_kept
 from .adapters import save_model
 from .configuration import Configuration
+from .early_stopping import NEVER_EVALUATED, StopCallback, stopped_at
 from .failures import ends_search
 from .model_card import write_card
 from .paths import put_in_place, writable_folder
 from .progress import ShareCallback
 from .record import RECORD, model_record, without_places, write_record
+from .splits import row_count
 from .study_run import StudyRun
 from .talk import as_typed
 from .training import finite_score
@@ -89,7 +91,10 @@ def train_into(run: StudyRun, trial: Trial, part: Path) -> dict[str, Any]:
     configuration = Configuration.from_dict(trial.config or {}).at(fraction=1.0).with_values(changed)
     splits = run.problem.source.splits(configuration.data)
     held_out = splits.selection if splits.report is None else splits.report
-    twin = full_twin(run, configuration, splits.full_train, held_out, part / "work")
+    share = stopped_at(trial)
+    if share is not None:
+        run.view.say(f"trial {trial.number} ended itself at {share:.0%} of its budget, and so does the retraining")
+    twin = full_twin(run, configuration, splits.full_train, held_out, part / "work", share)
     began = time.perf_counter()
     twin.train()
     trained = time.perf_counter()
@@ -100,12 +105,19 @@ def train_into(run: StudyRun, trial: Trial, part: Path) -> dict[str, Any]:
     record = model_record(run, configuration, trial, metrics, seconds) | {
         "params": without_places({**(trial.params or {}), **changed}),
         "evaluated_on": "selection" if splits.report is None else "report",
-        "rows": {"train": len(splits.full_train), "evaluated": len(held_out)},
+        "rows": rows_of_model(splits.full_train, held_out),
+        **({} if share is None else {"budget": share}),
         **adapters,
     }
     write_record(part, record)
     write_card(part, run, trial, record)
     return record
+
+
+def rows_of_model(train: Any, held_out: Any) -> dict[str, int]:
+    """Return the rows that a model learned from and those that it was evaluated on; not of a stream."""
+    counts = {"train": row_count(train), "evaluated": row_count(held_out)}
+    return {name: count for name, count in counts.items() if count is not None}
 
 
 def changed_on_all_data(run: StudyRun, trial: Trial) -> dict[str, Any]:
@@ -120,13 +132,20 @@ def changed_on_all_data(run: StudyRun, trial: Trial) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value != params[name]}
 
 
-def full_twin(run: StudyRun, configuration: Configuration, train: Any, held_out: Any, work: Path) -> Any:
-    """Return a twin of the study's Trainer for one training to the end, without evaluations on the way."""
+def full_twin(
+    run: StudyRun, configuration: Configuration, train: Any, held_out: Any, work: Path, share: float | None = None
+) -> Any:
+    """Return a twin of the study's Trainer for one training to the end, without evaluations on the way.
+
+    Without them, a callback that stops early never does, so the training ends at the `share` of the trial's.
+    """
     twin = twin_of(run.problem.trainer)
     args = configuration.arguments(
         run.problem.trainer.args,
         output_dir=str(work),
-        eval_strategy="no",
+        **NEVER_EVALUATED,
+        metric_for_best_model=run.problem.objective,
+        greater_is_better=run.problem.direction == "maximize",
         save_strategy="no",
         logging_strategy="steps",
         logging_steps=0.05,
@@ -136,6 +155,7 @@ def full_twin(run: StudyRun, configuration: Configuration, train: Any, held_out:
     )
     callbacks = [*fresh_callbacks(twin), *scheduled(configuration), ShareCallback(run.view)]
     sections = {"model": configuration.model, "peft": configuration.peft}
+    callbacks += [] if share is None else [StopCallback(share)]
     rebuild(twin, args, train=train, evaluation=held_out, callbacks=callbacks, **sections)
     return twin
 

@@ -33,9 +33,11 @@ from .samplers import check_pruner, check_sampler
 from .shared_batch import check_shareable
 from .strategy import Strategy, StrategyOptions, strategy_of
 from .study_run import StudyRun, open_study
+from .talk import tell
 from .trackers import check_trackers
 from .tracking import prepare_trackers
 from .trainer_problem import checked_problem, trainer_seed
+from .user_code import built_by
 from .verdict import conclude
 from .verdict_words import summary_lines
 from .view import view_for
@@ -161,7 +163,7 @@ def search_trainer(
     """
     who, climbs = workers_and_strategy(how, pruner)
     who.check_store(store)
-    template, code = made_by(trainer, travels=who.travels)
+    template, code = made_by(trainer, travels=who.travels, quiet=quiet)
     plan = Plan(
         space=_space(space),
         fraction=check_fraction(subset),
@@ -193,6 +195,8 @@ def search_trainer(
         opened = StudyStore.open(store, create=True)
         record = open_study(opened, problem, backend=who.backend, **asked)
         prepare_trackers(record, view.say)
+        for remark in problem.remarks:
+            view.say(remark)
         run = StudyRun(problem=problem, study=record, store=opened, view=view, timeout=timeout, code=code)
         search_study(run)
         say_verdict(run)
@@ -214,10 +218,13 @@ def say_verdict(run: StudyRun) -> None:
         run.view.say(line)
 
 
-def made_by(trainer: Any, *, travels: bool) -> tuple[Any, OwnCode]:
+def made_by(trainer: Any, *, travels: bool, quiet: bool = False) -> tuple[Any, OwnCode]:
     """Return the Trainer, made here if a function was given, and the name by which others make it if it `travels`."""
     code = OwnCode(trainer=factory_name(trainer) if travels else None)
-    return (trainer if isinstance(trainer, Trainer) or not callable(trainer) else trainer()), code
+    if isinstance(trainer, Trainer) or not callable(trainer):
+        return trainer, code
+    shown = f"the function {getattr(trainer, '__qualname__', type(trainer).__qualname__)!r}"
+    return built_by(trainer, shown, (lambda line: None) if quiet else tell), code
 
 
 def _space(given: Space | Mapping[str, Any] | str) -> Space:

@@ -46,20 +46,24 @@ class SignalCheck:
         return measured
 
     def by_chance(self, prediction: Any, compute_metrics: Callable[..., Any]) -> tuple[float, float] | None:
-        """Return mean and standard deviation of the objective for shuffled labels; None where labels are not a list."""
+        """Return mean and standard deviation of the objective for shuffled labels; None where that is not known."""
         labels = prediction.label_ids
-        if not isinstance(labels, np.ndarray) or labels.ndim != 1 or len(labels) < 2:
+        if not shuffles(labels):
             return None
 
-        def score(predictions: Any, references: Any) -> float:
-            found = compute_metrics(EvalPrediction(predictions=predictions, label_ids=references))
-            return float(value_of(found, self.objective))
+        def score(order: Any, references: Any) -> float:
+            shuffled = EvalPrediction(
+                predictions=in_order(prediction.predictions, order),
+                label_ids=references,
+                inputs=in_order(prediction.inputs, order),
+                losses=prediction.losses,
+            )
+            return float(value_of(compute_metrics(shuffled), self.objective))
 
         try:
-            mean, deviation = chance_level(
-                score, prediction.predictions, labels, seed=self.seed, permutations=PERMUTATIONS
-            )
-        except (KeyError, TypeError, ValueError):
+            rows = np.arange(len(labels))
+            mean, deviation = chance_level(score, rows, labels, seed=self.seed, permutations=PERMUTATIONS)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             return None  # a function that takes its predictions in batches, or gives no such number
         return mean, deviation
 
@@ -81,6 +85,23 @@ class SignalCheck:
         if not self.settled:
             self.settled = True
             self.settle({"fraction": fraction, "found": found, "checks": self.checks})
+
+
+def shuffles(labels: Any) -> bool:
+    """Return whether a row's label may be another row's: one class or number a row, or several numbers.
+
+    Labels of tokens may not: what is padding in one row is none in another.
+    """
+    if not isinstance(labels, np.ndarray) or len(labels) < 2:
+        return False
+    return labels.ndim == 1 or (labels.ndim == 2 and labels.dtype.kind == "f")
+
+
+def in_order(predictions: Any, order: np.ndarray) -> Any:
+    """Return what a model predicted, in whatever nest of tuples, with its rows in another order."""
+    if isinstance(predictions, tuple | list):
+        return tuple(in_order(one, order) for one in predictions)
+    return None if predictions is None else predictions[order]
 
 
 def value_of(metrics: Mapping[str, Any], objective: str) -> Any:

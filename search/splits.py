@@ -9,10 +9,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from .prepared import subset_indices
+from .streams import has_length, is_stream
+
+#: Of whole numbers kept as floats, such as ratings; more of them are counts, or years.
+MOST_CLASSES = 20
 
 
 class Splits(NamedTuple):
-    """Data sets with a length."""
+    """Data sets; in Python, where the Trainer can do with that, they may be streams or dicts of data sets."""
 
     train: Any  #: what a trial learns from
     selection: Any  #: what a trial is scored on
@@ -39,8 +43,11 @@ class GivenSplits:
 
 
 def at_fraction(dataset: Any, fraction: float, seed: int) -> Any:
-    """Return the nested, stratified, seeded subset of `dataset`; the whole set itself at fraction 1."""
-    if fraction >= 1:
+    """Return the nested, stratified, seeded subset of `dataset`; the whole set itself at fraction 1.
+
+    Of a stream it is the stream: how much of it is read is a matter of steps, see `Configuration.arguments`.
+    """
+    if fraction >= 1 or is_stream(dataset):
         return dataset
     labels = labels_of(dataset)
     indices = subset_indices(
@@ -62,17 +69,30 @@ def splits_at(source: SplitSource, data: dict[str, Any], fraction: float, seed: 
     return whole._replace(train=at_fraction(whole.train, fraction, seed))
 
 
+def row_count(dataset: Any) -> int | None:
+    """Return the rows of a data set, or of all in a dict of them; None where nobody knows."""
+    if isinstance(dataset, dict):
+        counts = [row_count(part) for part in dataset.values()]
+        return None if None in counts else sum(count or 0 for count in counts)
+    return len(dataset) if has_length(dataset) else None
+
+
 def labels_of(dataset: Any) -> list[Any] | None:
-    """Return one label a row, or None where the data set has no plain column of them."""
+    """Return one label a row, or None where the data set has no plain column of them.
+
+    A label that is a list is no class: one of each token, or several numbers to predict.
+    """
     columns = getattr(dataset, "column_names", None) or []
     name = next((name for name in ("labels", "label", "label_ids") if name in columns), None)
     if name is None:
         return None
-    labels = list(dataset[name])
+    bare = dataset.with_format(None) if hasattr(dataset, "with_format") else dataset  # else they may be tensors
+    labels = list(bare[name])
     plain = all(isinstance(label, int | float | str | bool) for label in labels[:100])
     return labels if plain else None
 
 
 def is_continuous(labels: Sequence[Any] | None) -> bool:
-    """Return whether labels are numbers to predict rather than classes."""
-    return labels is not None and any(isinstance(label, float) and not label.is_integer() for label in labels)
+    """Return whether labels are numbers to predict rather than classes: not whole, or too many to be names."""
+    numbers = {label for label in labels or () if isinstance(label, float)}
+    return len(numbers) > MOST_CLASSES or any(not number.is_integer() for number in numbers)

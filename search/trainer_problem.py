@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from transformers import Trainer, TrainingArguments
@@ -9,26 +10,32 @@ from transformers import Trainer, TrainingArguments
 from ..spaces import binding
 from ..spaces.errors import BadInput
 from .adapter_check import check_adapters
+from .early_stopping import check_stopping, stopping_words
 from .fingerprints import dataset_fingerprint, model_config_fingerprint
 from .loop import Plan
+from .max_steps import without_epochs
 from .probe import check_objective_is_returned
 from .problem import Problem, check_plan, check_subset_of, common_identity, rows_of
 from .splits import GivenSplits
+from .streams import check_share, is_stream, share_words
+from .trainer_data import check_data
+from .trainer_settings import trainer_settings
 from .trial_trainer import accepted_sections
 
 
 def trainer_problem(trainer: Any, plan: Plan, *, objective: str, direction: str) -> Problem:
-    """Return the problem of a Trainer that has a `model_init`.
+    """Return the problem of a Trainer that has a `model_init`; its plan is `plan`, fitted to the Trainer.
 
     Raises `BadInput` for a Trainer that cannot be searched.
     """
     check_trainer(trainer)
+    plan = without_epochs(plan, trainer.args)
     model_names = None if accepted_sections(trainer.model_init) else ()
     binding.check(plan.space, model=model_names, data=(), arguments=type(trainer.args))
     check_plan(plan)
     check_adapters(trainer.model, plan.space)
-    check_schedule(trainer.args, plan.fraction)
-    check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
+    check_stopping(trainer, plan)
+    check_subset(trainer, plan)
     source = GivenSplits(trainer)
     return Problem(
         trainer=trainer,
@@ -40,12 +47,22 @@ def trainer_problem(trainer: Any, plan: Plan, *, objective: str, direction: str)
         model_name=type(trainer.model).__name__,
         identity=trainer_identity(trainer) | common_identity(trainer, plan, objective, direction),
         notes={"rows": rows_of(source.splits({}))},
+        remarks=tuple(remarks(trainer, plan, objective)),
     )
+
+
+def remarks(trainer: Any, plan: Plan, objective: str) -> Iterator[str]:
+    """Yield what is worth telling of a Trainer before its search."""
+    if plan.fraction < 1 and is_stream(trainer.train_dataset):
+        yield share_words(trainer.args.max_steps, plan.fraction)
+    yield from stopping_words(trainer, objective)
 
 
 def trainer_identity(trainer: Any) -> dict[str, Any]:
     """Return the part of the identity that says which Trainer, data and model."""
+    settings = trainer_settings(trainer)
     return {
+        **({"settings": settings} if settings else {}),
         "trainer": f"{type(trainer).__module__}.{type(trainer).__qualname__}",
         "data": {
             "train": dataset_fingerprint(trainer.train_dataset),
@@ -64,18 +81,27 @@ def check_trainer(trainer: Any) -> None:
             "the trainer was made with a model, not with a model_init",
             hint="pass Trainer(model_init=function): each trial needs a new model",
         )
-    for name in ("train_dataset", "eval_dataset"):
-        if getattr(trainer, name) is None:
-            raise BadInput(f"the trainer has no {name}")
-    if not hasattr(trainer.train_dataset, "__len__"):
-        raise BadInput("the trainer's train_dataset has no length", hint="give a data set with a length")
+    check_data(trainer)
 
 
-def check_schedule(args: TrainingArguments, fraction: float) -> None:
-    """Refuse schedules in steps on a subset: 500 steps may be all of it and a fiftieth of the whole (pains D3)."""
+def check_subset(trainer: Any, plan: Plan) -> None:
+    """Raise `BadInput` for a subset of the training data that cannot be searched on."""
+    streams = is_stream(trainer.train_dataset)
+    check_schedule(trainer.args, plan.fraction, streams=streams)
+    if streams:
+        check_share(trainer.args.max_steps, plan.fraction)
+    else:
+        check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
+
+
+def check_schedule(args: TrainingArguments, fraction: float, *, streams: bool) -> None:
+    """Refuse schedules in steps on a subset: 500 steps may be all of it and a fiftieth of the whole (pains D3).
+
+    A subset of a stream is a share of its `max_steps`, so these may be given there.
+    """
     if fraction >= 1:
         return
-    if args.max_steps > 0:
+    if args.max_steps > 0 and not streams:
         raise BadInput(
             f"max_steps={args.max_steps} means something else on a subset of {fraction:g}",
             hint="use num_train_epochs",

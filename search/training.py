@@ -13,7 +13,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from .budget import LOOKS, BudgetCallback, percent
+from .budget import BudgetCallback, percent
 from .configuration import Configuration
 from .environment import EnvironmentCallback
 from .errors import NonFiniteScore, NoObjective
@@ -74,15 +74,14 @@ class Training:
         self.collapsed = collapsed
 
     def evaluated(self, step: int, metrics: Mapping[str, float]) -> list[int]:
-        """Take the metrics of an evaluation at `step`; return the percents of the budget it completes.
+        """Take the metrics of an evaluation at `step`; return the percents of the budget it completes, for the pruner.
 
         Raises `NoObjective` if the objective is not among them and `NonFiniteScore` if it is not a finite number.
         """
-        looks = self.budget.looks_at(step)
         score = finite_score(metrics, self.objective)
         values = {name: float(value) for name, value in metrics.items() if _is_number(value)}
-        self.evaluations += [Evaluation(look / LOOKS, score, values, self.collapsed) for look in looks]
-        return [percent(look) for look in looks]
+        self.evaluations += [Evaluation(share, score, values, self.collapsed) for share in self.budget.shares_at(step)]
+        return [percent(look) for look in self.budget.looks_at(step)]
 
     @property
     def scored(self) -> Evaluation | None:

@@ -138,8 +138,9 @@ class TrialRun(Training):
 
     def evaluated(self, step: int, metrics: Mapping[str, float]) -> list[int]:
         """Take the metrics of an evaluation and write the learning curve down; see `Training.evaluated`."""
+        before = len(self.evaluations)
         looks = super().evaluated(step, metrics)
-        if looks and not self.is_aside:
+        if len(self.evaluations) > before and not self.is_aside:
             curve = [one.to_dict() for one in self.evaluations]
             self.record(curve=curve, progress=self.evaluations[-1].share)
         return looks

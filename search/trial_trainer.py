@@ -37,6 +37,7 @@ from .collapse import watching
 from .configuration import Configuration
 from .errors import StopSearch, TrialEnded
 from .failures import ends_search
+from .generation import with_generation
 from .item_count import divides_by_items
 from .ledger import CHECKPOINT, DATA, EVALUATE
 from .metrics import first_logits
@@ -58,6 +59,9 @@ CARRIED = (
     "optimizer_cls_and_kwargs",
     "preprocess_logits_for_metrics",
 )
+
+#: What a subclass or its maker may have set after the constructor, which finds it in the class of the model.
+SETTLED = ("label_names", "model_accepts_loss_kwargs", "can_return_loss")
 
 #: What `hyperparameter_search` keeps in the Trainer while it is under way.
 SEARCHED_BY = ("hp_search_backend", "hp_space", "hp_name", "compute_objective")
@@ -93,8 +97,9 @@ class TrialMixin:
 
         A `model_init` that takes an argument receives the configuration's `model.*` values.
         """
-        given = [dict(self.hpsearch_model)] if takes_parameters(self.model_init) else []  # type: ignore[attr-defined]
-        model = self.model_init(*given)  # type: ignore[attr-defined]
+        twin: Any = self
+        given = (dict(self.hpsearch_model),) if takes_parameters(twin.model_init) else ()
+        model = with_generation(twin.model_init(*given), twin.args)
         return adapted(model, self.hpsearch_peft) if self.hpsearch_peft else model
 
     def train(self, resume_from_checkpoint: Any = None, trial: Any = None, ignore_keys_for_eval: Any = None) -> Any:
@@ -149,7 +154,8 @@ class TrialMixin:
     def report_late(self, run: TrialRun, trial: Any) -> None:
         """Report what the first trial scored, now that it is known on how much data it counts."""
         for one in run.evaluations:
-            trial.report(one.score, round(100 * one.share))
+            if (one.share * LOOKS).is_integer():  # the pruners compare no others
+                trial.report(one.score, round(100 * one.share))
 
     def report_predictions(self, run: Any) -> list[Any] | None:
         """Return what the trained model predicts for the report split; the labels there are not looked at."""
@@ -273,6 +279,9 @@ def rebuild(
         callbacks=callbacks,
         **carried,
     )
+    original = twin.hpsearch_original
+    if type(twin.model) is type(original.model):
+        vars(twin).update({name: getattr(original, name) for name in SETTLED})
     twin.pop_callback(PrinterCallback)  # it prints to stdout, which belongs to data
     twin.pop_callback(ProgressCallback)
 
