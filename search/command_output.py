@@ -217,6 +217,7 @@ def _values(trial: Trial) -> str:
         f"({winner_of(trial)})" if trial.prior else "",
         f"({again})" if (again := run_again(trial)) else "",
         f"(attempt {trial.attempt})" if trial.attempt > 1 else "",
+        f"(ended itself at {trial.stopped_at:.0%})" if trial.stopped_at is not None else "",
         f"(on {worker_place(trial)[0]})" if trial.state is TrialState.RUNNING and trial.worker else "",
     ]
     line = " ".join(part for part in (short_values(shown_params(trial)), *notes) if part)

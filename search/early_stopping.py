@@ -1,7 +1,7 @@
 """Callbacks of the user's that end a training early, first of all transformers' `EarlyStoppingCallback`.
 
 Such an end is an ordinary one: the trial is complete, and its score is from the evaluations that there were. When a
-training is evaluated, and how it is noticed that it ended, is `budget`.
+training is evaluated, and how it is noticed that it ended, is `budget`; where it ended is `Trial.stopped_at`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from transformers import EarlyStoppingCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from ..spaces.errors import BadInput
-from ..studies.records import Trial, TrialState
 from .budget import LOOKS
 from .population import PBT
 
@@ -34,13 +33,6 @@ class StopCallback(TrainerCallback):
         """End it at the first step that completes the share."""
         if state.global_step >= ceil(round(state.max_steps * self.share, 6)):
             control.should_training_stop = True
-
-
-def stopped_at(trial: Trial) -> float | None:
-    """Return the share of its budget at which a trial ended itself early; None for one that did not."""
-    if trial.state is not TrialState.COMPLETE or not trial.curve or trial.curve[-1]["budget"] >= 1:
-        return None
-    return float(trial.curve[-1]["budget"])
 
 
 def early_stoppers(trainer: Any) -> list[EarlyStoppingCallback]:

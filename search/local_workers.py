@@ -55,7 +55,7 @@ def search(run: StudyRun, jobs: str, places: Mapping[str, str] | None = None, pr
     count = check_jobs(jobs)
     if count is None:
         count, why = devices.suitable_jobs(
-            parameters=run.problem.trainer.model.num_parameters(),
+            parameters=sum(one.numel() for one in run.problem.trainer.model.parameters()),
             cores=devices.cores(),
             gpus=found,
             memory=psutil.virtual_memory().available,

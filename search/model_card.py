@@ -34,6 +34,7 @@ CARD = "README.md"
 PLACE = "path/to/this/folder"
 #: Labels that are listed.
 MOST_LABELS = 20
+STREAMED = "This model was trained on a stream of rows, of which nobody knows the number."
 
 
 def write_card(folder: Path, run: StudyRun, trial: Trial, record: Mapping[str, Any]) -> None:
@@ -207,7 +208,10 @@ def data_lines(facts: Facts) -> list[str]:
     rows, parts = facts.record.get("rows", {}), facts.study.spec["notes"].get("rows") or {}
     where = facts.data_set
     name = f" of {text(where.repository)}{f' ({text(where.config)})' if where.config else ''}" if where else ""
-    lines = [f"This model was trained on {rows.get('train', '?')} rows{name}."]
+    streamed = bool(rows) and "train" not in rows
+    lines = [STREAMED if streamed else f"This model was trained on {rows.get('train', '?')} rows{name}."]
+    if facts.record.get("budget"):
+        lines.append(f"Its training ended at {facts.record['budget']:.0%} of the steps, where its trial ended itself.")
     if "selection" in parts:
         lines.append(f"Selection split, by which configurations were chosen: {parts['selection']} rows.")
     if parts.get("report"):

@@ -18,7 +18,7 @@ from ..studies.records import Model, Trial, TrialState
 from .accelerate_state import accelerate_state_kept
 from .adapters import save_model
 from .configuration import Configuration
-from .early_stopping import NEVER_EVALUATED, StopCallback, stopped_at
+from .early_stopping import NEVER_EVALUATED, StopCallback
 from .failures import ends_search
 from .model_card import write_card
 from .paths import put_in_place, writable_folder
@@ -91,7 +91,7 @@ def train_into(run: StudyRun, trial: Trial, part: Path) -> dict[str, Any]:
     configuration = Configuration.from_dict(trial.config or {}).at(fraction=1.0).with_values(changed)
     splits = run.problem.source.splits(configuration.data)
     held_out = splits.selection if splits.report is None else splits.report
-    share = stopped_at(trial)
+    share = trial.stopped_at
     if share is not None:
         run.view.say(f"trial {trial.number} ended itself at {share:.0%} of its budget, and so does the retraining")
     twin = full_twin(run, configuration, splits.full_train, held_out, part / "work", share)

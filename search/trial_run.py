@@ -150,7 +150,8 @@ class TrialRun(Training):
 
         Raises `NoObjective` without one, and `TrialPaused` where the end was that of a segment.
         """
-        if self.population is not None and self.evaluations and self.evaluations[-1].share < 1:
+        goes_on = self.budget.stopped is None and bool(self.evaluations) and self.evaluations[-1].share < 1
+        if self.population is not None and goes_on:
             self.pause(self.population)
         scored = self.scored
         if scored is None:

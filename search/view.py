@@ -207,6 +207,8 @@ def headline(trial: Trial) -> str:
     what = run_again(trial) or ("baseline" if trial.number == 0 else short_values(shown_params(trial)))
     if trial.prior is not None:
         what += f" ({winner_of(trial)})"
+    if trial.stopped_at is not None:
+        what += f" (ended itself at {trial.stopped_at:.0%})"
     state = trial.state.value.lower() if trial.failure is None else trial.failure.value
     how = f"{state:<9} {'-' if trial.score is None else f'{trial.score:.4f}':>8}"
     if trial.state is TrialState.FAILED:

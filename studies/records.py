@@ -129,6 +129,13 @@ class Trial:
     finished_at: str | None = None
 
     @property
+    def stopped_at(self) -> float | None:
+        """The share of its budget at which it ended itself, as by early stopping; None for any other end."""
+        if self.state is not TrialState.COMPLETE or not self.curve or self.curve[-1]["budget"] >= 1:
+            return None
+        return float(self.curve[-1]["budget"])
+
+    @property
     def first_number(self) -> int:
         """Number of the trial that had this configuration first."""
         return self.number if self.origin is None else self.origin

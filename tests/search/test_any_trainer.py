@@ -15,6 +15,8 @@ import datasets
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 from torch import nn
 from transformers import (
     BertConfig,
@@ -22,8 +24,10 @@ from transformers import (
     BertForTokenClassification,
     BertModel,
     BertPreTrainedModel,
+    DataCollatorForTokenClassification,
     EarlyStoppingCallback,
     GenerationConfig,
+    PreTrainedTokenizerFast,
     Seq2SeqTrainer,
     Seq2SeqTrainingArguments,
     T5Config,
@@ -38,6 +42,7 @@ from hpsearch.search.collapse import has_collapsed
 from hpsearch.search.signal_check import SignalCheck
 from hpsearch.search.splits import at_fraction, is_continuous, labels_of
 from hpsearch.search.trainer_problem import trainer_identity
+from hpsearch.search.view import headline
 from hpsearch.studies.records import Phase, TrialState
 
 TINY = {
@@ -48,7 +53,7 @@ TINY = {
     "intermediate_size": 16,
     "max_position_embeddings": 16,
 }
-#: Two trials on a sixth of the rows, or more where these show no signal, and the final of the best and the baseline on all of them.
+#: Two trials on a sixth of the rows, or more where these show no signal, and finals on all of them.
 CLIMBING = {"strategy": "ladder", "confirm": "quick", "subset": 1 / 6, "trials": 2, "signal_check": True}
 
 
@@ -231,6 +236,16 @@ def test_what_is_set_after_the_constructor_stays(toy: Any) -> None:
 # Other tasks
 
 
+class Copier(T5ForConditionalGeneration):
+    """A T5 that notes how long a text was asked for."""
+
+    asked: ClassVar[set[int | None]] = set()
+
+    def generate(self, *args: Any, **named: Any) -> Any:
+        self.asked.add(named.get("max_length"))
+        return super().generate(*args, **named)
+
+
 class Seq2SeqToy:
     """Copies of short sequences: what a model generates is right or wrong."""
 
@@ -239,7 +254,7 @@ class Seq2SeqToy:
         draw = random.Random(seed)
         texts = [[draw.randrange(5, 12) for _ in range(3)] + [1] for _ in range(count)]
         return datasets.Dataset.from_dict(
-            {"input_ids": texts, "attention_mask": [[1] * 4] * count, "labels": [text[:1] + [1] for text in texts]}
+            {"input_ids": texts, "attention_mask": [[1] * 4] * count, "labels": [[*text[:1], 1] for text in texts]}
         )
 
     @staticmethod
@@ -248,13 +263,13 @@ class Seq2SeqToy:
             vocab_size=16, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2, decoder_start_token_id=0,
             eos_token_id=1, pad_token_id=0,
         )  # fmt: skip
-        return T5ForConditionalGeneration(config)
+        return Copier(config)
 
-    widths: ClassVar[list[int]] = []  #: tokens of the longest text of each evaluation
+    widths: ClassVar[list[int]] = []  #: tokens that there was room for in each evaluation
 
     @classmethod
     def exact_match(cls, prediction: Any) -> dict[str, float]:
-        cls.widths.append(int(np.flatnonzero((prediction.predictions > 0).any(0)).max(initial=0)) + 1)
+        cls.widths.append(prediction.predictions.shape[1])
         first = prediction.predictions[:, 1]
         return {"exact_match": float((first == prediction.label_ids[:, 0]).mean())}
 
@@ -283,12 +298,12 @@ def test_a_seq2seq_model_is_searched_by_what_it_generates(toy: Any, seq2seq: Any
     """The objective is from generated text, of the length that the arguments say; labels that are sequences are taken
     for no classes, and no signal is looked for in them.
     """
-    Seq2SeqToy.widths.clear()
+    Copier.asked.clear()
     study = toy.search(seq2seq(generation_max_length=5), objective="exact_match", **CLIMBING)
 
     goes_the_whole_way(study)
     assert all(one.score == one.metrics["eval_exact_match"] for one in study.trials)
-    assert 5 == max(Seq2SeqToy.widths)
+    assert {5} == Copier.asked
     assert [] == study._run.store.study(study.name).signal.get("checks", [])
     assert 1 / 6 == study.trials[0].fraction
 
@@ -300,7 +315,7 @@ def test_a_generation_config_counts_in_trials(toy: Any, seq2seq: Any) -> None:
     study = toy.search(seq2seq(generation_config=config), objective="exact_match", **CLIMBING)
 
     goes_the_whole_way(study)
-    assert 3 == max(Seq2SeqToy.widths)
+    assert {3} == set(Seq2SeqToy.widths)  # without it 20
 
 
 def token_rows(count: int, seed: int = 0) -> datasets.Dataset:
@@ -311,15 +326,11 @@ def token_rows(count: int, seed: int = 0) -> datasets.Dataset:
     return datasets.Dataset.from_dict({"input_ids": ids, "labels": labels})
 
 
-def pad_tokens(rows: list[Any]) -> dict[str, torch.Tensor]:
-    """Pad as `DataCollatorForTokenClassification` does."""
-    longest = max(len(row["input_ids"]) for row in rows)
-
-    def padded(name: str, value: int) -> torch.Tensor:
-        return torch.tensor([row[name] + [value] * (longest - len(row[name])) for row in rows])
-
-    ids = padded("input_ids", 0)
-    return {"input_ids": ids, "attention_mask": (ids > 0).long(), "labels": padded("labels", -100)}
+def token_collator() -> DataCollatorForTokenClassification:
+    """Pad pieces with 0 and labels with -100."""
+    words = {"[PAD]": 0, "[UNK]": 1, **{f"w{place}": place for place in range(2, 40)}}
+    backend = Tokenizer(WordLevel(words, unk_token="[UNK]"))
+    return DataCollatorForTokenClassification(PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="[PAD]"))
 
 
 def token_accuracy(prediction: Any) -> dict[str, float]:
@@ -347,12 +358,14 @@ def negative_error(prediction: Any) -> dict[str, float]:
 
 def test_tokens_are_classified(toy: Any) -> None:
     """With a label for each token and -100 for those that do not count; a subset is a plain shuffle of the rows."""
+    collator = token_collator()
     study = toy.search(
         toy.trainer(
             model_init=lambda: BertForTokenClassification(BertConfig(**TINY, num_labels=2)),
             train_dataset=token_rows(48),
             eval_dataset=token_rows(24, seed=1),
-            data_collator=pad_tokens,
+            data_collator=collator,
+            processing_class=collator.tokenizer,
             compute_metrics=token_accuracy,
         ),
         objective="accuracy",
@@ -517,8 +530,8 @@ class StopsAt(TrainerCallback):
 
 @pytest.mark.parametrize("score", ["best", "last"])
 def test_early_stopping_begins_anew_in_each_trial(score: str, toy: Any) -> None:
-    """A9: a training that gets no better for two evaluations ends, each one for itself; the trial is complete, its score
-    is from the evaluations there were, its model is kept, and the final and the retraining end as early.
+    """A9: a training that gets no better for two evaluations ends, each one for itself; the trial is complete, its
+    score is from the evaluations there were, its model is kept, and the final and the retraining end as early.
     """
     METRIC["steps"] = []
     stopper = EarlyStoppingCallback(early_stopping_patience=2)
@@ -535,6 +548,7 @@ def test_early_stopping_begins_anew_in_each_trial(score: str, toy: Any) -> None:
         assert [0.25, 0.5, 0.75] == [point["budget"] for point in trial.curve]
         assert [0.6, 0.5, 0.4] == [point["score"] for point in trial.curve]
         assert {"best": 0.6, "last": 0.4}[score] == trial.score
+        assert "(ended itself at 75%)" in headline(trial)
     assert 0 == stopper.early_stopping_patience_counter
     assert study.best_checkpoint.is_dir()
 
@@ -542,6 +556,7 @@ def test_early_stopping_begins_anew_in_each_trial(score: str, toy: Any) -> None:
     model = goes_the_whole_way(study)
     assert 9 == METRIC["steps"][: METRIC["steps"].index(1, 1)][-1]  # of 12, in the retraining
     assert 0.75 == json.loads(Path(model.folder, "hpsearch.json").read_text())["budget"]
+    assert "ended at 75% of the steps" in Path(model.folder, "README.md").read_text()
 
 
 @pytest.mark.parametrize(

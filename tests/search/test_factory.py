@@ -286,15 +286,15 @@ def test_a_trainer_without_model_init_is_refused(toy: Any) -> None:
 
 
 def test_what_it_prints_does_not_reach_stdout_or_the_store(toy: Any, capfd: Any) -> None:
-    """Stdout belongs to data: what Python, and what a process of the function's prints is on stderr, and nowhere else."""
+    """Stdout belongs to data: what Python and a process of the function's print is on stderr, and nowhere else."""
 
     def make() -> Any:
-        print("printed hf_abcdefghijklmnop")
-        os.system("echo echoed")  # noqa: S605, S607
+        print("printed hf_abcdefghijklmnop")  # noqa: T201
+        os.system("echo echoed")  # noqa: S605
         return toy.trainer()
 
     toy.search(make, trials=1)
-    print("after")
+    print("after")  # noqa: T201
     out, err = capfd.readouterr()
 
     assert "after\n" == out
