@@ -152,7 +152,6 @@ def open_run(options: RunOptions, space: Space, view: View, *, strategy: Strateg
         fork=options.fork,
         limits=limits_of(options),
         strategy=strategy,
-        signal_check=not options.no_signal_check,
         backend=options.backend,
         report_to=check_trackers(options.report_to),
         priors=priors,

@@ -37,7 +37,7 @@ class Following(Training):
     def begin(self, leg: Leg) -> None:
         """Take up the next training."""
         self.folder, self.configuration = Path(leg.folder), leg.configuration
-        self.is_aside, self.predicts_report = leg.is_aside, leg.predicts_report
+        self.predicts_report = leg.predicts_report
 
 
 def follow(trainer: Any, run: Following) -> None:

@@ -11,13 +11,11 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 #: Kinds of work. What is none of the others is `setup` until a training begins, and `train` after that.
-SETUP, DATA, TRAIN, EVALUATE, CHECKPOINT, STORE, CHECK = (
-    *("setup", "data", "train", "evaluate", "checkpoint", "store", "check"),
-)
+SETUP, DATA, TRAIN, EVALUATE, CHECKPOINT, STORE = "setup", "data", "train", "evaluate", "checkpoint", "store"
 
 
 class Ledger:
-    """Books seconds; work inside other work is booked as the inner one, but for all that a signal check does."""
+    """Books seconds; work inside other work is booked as the inner one."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self.clock = clock
@@ -34,9 +32,6 @@ class Ledger:
     @contextmanager
     def on(self, kind: str) -> Iterator[None]:
         """Book the time in the block as that kind of work."""
-        if CHECK in self.kinds:
-            yield
-            return
         self.book()
         self.kinds.append(kind)
         try:
@@ -49,14 +44,6 @@ class Ledger:
         """Book what is none of the kinds as training from now on."""
         self.book()
         self.kinds[0] = TRAIN
-
-    def was_check(self) -> None:
-        """Book all that was done so far as a check, and begin anew."""
-        self.book()
-        total = sum(self.booked.values())
-        self.booked.clear()
-        self.booked[CHECK] = total
-        self.kinds[0] = SETUP
 
     def seconds(self) -> dict[str, float]:
         """Return the seconds so far, by kind of work; kinds that took none are left out."""

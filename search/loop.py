@@ -44,7 +44,7 @@ from .priors import Prior
 from .progress import Pulse, TrialCallback
 from .proposals import SpaceExhausted
 from .ranks import ALONE, Ranks
-from .signal_check import BOLDER, SignalCheck
+from .signal_check import SignalCheck
 from .splits import Splits, SplitSource, splits_at
 from .strategy import NONE, Strategy
 from .study_watch import StudyWatch
@@ -191,9 +191,6 @@ class SearchLoop:
         study, trials = self.store.study(self.study.name), self.store.trials(self.study.study_id)
         if not all(trial.state.is_finished for trial in trials):
             return True  # another worker was quicker
-        if study.checking:  # its first trial was lost
-            self.store.end_checking(study.study_id, {"fraction": self.plan.fraction, "found": True})
-            return True
         ladder = Ladder(
             strategy=Strategy.of(study),
             fraction=self.fraction,
@@ -208,9 +205,8 @@ class SearchLoop:
 
     @property
     def fraction(self) -> float:
-        """The share of the data that trials of the first rung see."""
-        study = self.store.study(self.study.name) if self.study.checking else self.study
-        return float(study.signal["fraction"]) if study.signal else self.plan.fraction
+        """The share of the data that trials of the first rung see: an earlier release took more where it was flat."""
+        return float((self.study.signal or {}).get("fraction") or self.plan.fraction)
 
     def claim(self, *, new: bool) -> Trial | None:
         """Take a trial that waits, or a new one if there is something left to try and a slot for it."""
@@ -302,7 +298,6 @@ class SearchLoop:
             splits=self.splits,
             ranks=self.ranks,
             check=check,
-            bolder=self.bolder,
             predicts_report=self.predicts_report(fraction),
             segment=segment,
             population=self.population,
@@ -312,32 +307,24 @@ class SearchLoop:
                 trial=trial,
                 goes_on=segment.rung > 0,
                 say=self.view.say,
-                waits=lambda: check is not None and not check.settled,
             ),
             callbacks=[TrialCallback(trial, self.view, heart, self.limits.trial_timeout)],
         )
-
-    def bolder(self, params: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Return the same values with a larger learning rate; None where the space has no other."""
-        rate, parameter = params.get("learning_rate"), self.plan.space.parameters.get("learning_rate")
-        if rate is None or parameter is None:
-            return None
-        larger = parameter.clip(rate * BOLDER)
-        return None if larger == rate else {**params, "learning_rate": larger}
 
     def predicts_report(self, fraction: float) -> bool:
         """Return whether a trial on that share may be the one that stands for its configuration in the end."""
         return fraction == 1.0 and Strategy.of(self.study).confirm != NONE and self.source.splits({}).report is not None
 
     def check(self, trial: Trial) -> SignalCheck | None:
-        """Return what looks for a signal in the data, for the first trial of a study that has not found it yet."""
-        if trial.number != 0 or not self.study.checking or not self.store.study(self.study.name).checking:
+        """Return what looks for a signal, for the first trial of a study whose metric may be flat."""
+        measured = self.trainer.compute_metrics is not None and not self.study.objective.endswith("loss")
+        if trial.number != 0 or not measured or self.plan.pruner == PBT:
             return None
         return SignalCheck(
             objective=self.study.objective,
             direction=self.study.direction,
             seed=self.plan.seed,
-            settle=lambda signal: self.store.end_checking(self.study.study_id, signal),
+            settle=lambda signal: self.store.note_signal(self.study.study_id, signal),
         )
 
     @property

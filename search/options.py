@@ -64,9 +64,10 @@ class RunOptions:
     select_on: str = opt(
         "train", "trials are scored on rows cut from train, or on the validation part, which then is no report"
     )
-    no_signal_check: bool = opt(False, "keep to the subset, even where the baseline finds no signal in it")
     strategy: str | None = opt(
-        None, "ladder (the best third again on three times the data, ...) or single [default: ladder]", metavar="S"
+        None,
+        "single, or ladder (the best third again on three times the data, and so on) [default: single]",
+        metavar="S",
     )
     confirm: str | None = opt(
         None,

@@ -18,7 +18,6 @@ from .loop import Plan
 from .population import PBT, check_changeable
 from .prepared import check_subset
 from .splits import Splits, SplitSource, labels_of, row_count
-from .strategy import ETA, LARGEST_RUNG
 
 #: Libraries whose minor version may change a result.
 VERSIONED = ("transformers", "torch", "optuna", "datasets")
@@ -44,12 +43,6 @@ class Problem:
     max_length: int | None = None  #: tokens of an example unless the space has `data.max_length`; None: not ours
     notes: dict[str, Any] = field(default_factory=dict)  #: worth knowing, but not part of the identity
     remarks: tuple[str, ...] = ()  #: worth telling the user before the search
-
-    @property
-    def has_signal_check(self) -> bool:
-        """Whether a fraction may turn out to have no signal, and there is a larger one."""
-        measured = self.trainer.compute_metrics is not None and not self.objective.endswith("loss")
-        return measured and self.plan.fraction * ETA <= LARGEST_RUNG and self.plan.pruner != PBT
 
     def baseline(self) -> dict[str, Any]:
         """Return the default configuration, brought inside the space: what the template would train with."""

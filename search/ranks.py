@@ -38,7 +38,6 @@ class Leg:
 
     configuration: Configuration
     folder: str
-    is_aside: bool
     predicts_report: bool
 
 

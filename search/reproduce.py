@@ -15,7 +15,7 @@ from ..studies.records import Study
 from .limits import Limits
 from .options import RunOptions
 from .record import last_part
-from .strategy import ETA, LADDER, LARGEST_RUNG, QUICK, Strategy
+from .strategy import QUICK, SINGLE, Strategy
 
 PBT = "pbt"  # `population.PBT`, which comes with torch
 SPACE_FILE = "space.yaml"
@@ -46,14 +46,7 @@ def recipe(study: Study, *, to_publish: bool = False) -> Recipe:
     for name, value in constants.items():
         words += ["--set", f"{name}={value}"]
     words += strategy_flags(Strategy.of(study)) + limit_flags(Limits.of(study))
-    words += ["--no-signal-check"] if insisted(study, identity) else []
     return Recipe(shlex.join(words), text)
-
-
-def insisted(study: Study, identity: Mapping[str, Any]) -> bool:
-    """Return whether the search kept to its subset without a look for a signal, where one would have been taken."""
-    looks = not study.objective.endswith("loss") and identity.get("pruner") != PBT
-    return looks and not study.signal and not study.checking and identity.get("fraction", 1.0) * ETA <= LARGEST_RUNG
 
 
 def flags(kept: Mapping[str, Any]) -> list[str]:
@@ -74,7 +67,7 @@ def flags(kept: Mapping[str, Any]) -> list[str]:
 
 def strategy_flags(strategy: Strategy) -> list[str]:
     """Return the flags of a strategy that is not the default one."""
-    given = [] if strategy.name == LADDER else ["--strategy", strategy.name]
+    given = [] if strategy.name == SINGLE else ["--strategy", strategy.name]
     given += [] if strategy.confirm == QUICK else ["--confirm", strategy.confirm]
     for flag in ("finalists", "seeds"):
         value = getattr(strategy, flag)

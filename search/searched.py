@@ -127,7 +127,6 @@ def search_trainer(
     keep: int = 1,
     output_dir: str | Path | None = None,
     fork: str | None = None,
-    signal_check: bool = True,
     stop_when_flat: bool = False,
     report_to: str | Sequence[str] = (),
     quiet: bool = False,
@@ -145,10 +144,9 @@ def search_trainer(
     anything else unless given, `seed` the Trainer's own. `score` is the `best` or `last` evaluation of a trial. The
     baseline, trial 0, is what the Trainer would train with.
 
-    On a subset, the best third of the configurations is run again on three times the data, and so on (`strategy`:
-    `ladder`, or `single` for one rung), and the best one and the baseline on all of it (`confirm`: `quick`; `full`
-    compares `finalists` of them over `seeds` seeds, `none` nobody). What came out is `SearchedStudy.verdict`. Before,
-    the baseline must beat chance on the subset, or trials see more of the data, unless `signal_check` is false.
+    On a subset, the best configuration and the baseline are trained again on all the data and compared there
+    (`confirm`: `quick`; `full` compares `finalists` of them over `seeds` seeds, `none` nobody). With `strategy` `ladder`
+    the best third is first run again on three times the data, and so on. What came out is `SearchedStudy.verdict`.
 
     With `stop_when_flat` nothing more is proposed once another trial could gain no more than noise.
 
@@ -188,7 +186,6 @@ def search_trainer(
         "fork": fork,
         "limits": limits,
         "strategy": climbs,
-        "signal_check": signal_check,
         "report_to": check_trackers(report_to),
     }
     with view_for(quiet=quiet) as view, who.searching(trials=trials, killable=False) as search_study:

@@ -7,18 +7,16 @@ from typing import Any
 
 
 def signal_words(signal: Mapping[str, Any], asked: float) -> str | None:
-    """Return one line about what the check did; None where the baseline found a signal at once, or nobody looked."""
-    checks = signal.get("checks") or []
-    if not checks or (signal.get("found") and len(checks) == 1):
+    """Return one line about what was found; None where there was a signal, or nobody looked.
+
+    An earlier release took more data than was `asked` for where it found none.
+    """
+    checks, fraction = signal.get("checks") or [], signal.get("fraction") or asked
+    if not checks or (signal.get("found") and fraction <= asked):
         return None
-    seen = ", ".join(
-        f"{one['score']:.3f} on {one['fraction']:.3g} with learning rate {one['learning_rate']:.3g} "
-        f"(chance {one['chance']:.3f})"
-        for one in checks
-    )
-    fraction = signal["fraction"]
-    if not signal.get("found"):
-        return f"no signal up to {fraction:.3g} of the data, equal scores are ranked by the validation loss: {seen}"
+    last = checks[-1]
+    seen = f"{last['score']:.3f}, by chance {last['chance']:.3f}"
     if fraction > asked:
         return f"no signal on {asked:.3g} of the data, so trials see {fraction:.3g} of it: {seen}"
-    return f"the baseline learns nothing on {asked:.3g} of the data, a larger learning rate does: {seen}"
+    share = "all the data" if fraction == 1 else f"{fraction:.3g} of the data"
+    return f"the baseline is no better than chance on {share} ({seen}): equal scores are ranked by the validation loss"

@@ -124,7 +124,6 @@ def open_study(
     fork: str | None = None,
     limits: Limits = NO_LIMITS,
     strategy: Strategy = ONE_RUNG,
-    signal_check: bool = False,
     backend: str = "optuna",
     report_to: Sequence[str] = (),
     priors: Sequence[Prior] = (),
@@ -153,7 +152,6 @@ def open_study(
             REPORT_TO: list(report_to),
             **({PRIORS: [one._asdict() for one in priors]} if priors else {}),
         },
-        signal_check=signal_check,
         backend=backend,
     )
 
@@ -167,7 +165,6 @@ def _open_or_make(
     output_dir: Path | None,
     forked_from: str | None,
     limits: Mapping[str, Any],
-    signal_check: bool,
     backend: str,
 ) -> Study:
     check_study_name(name)
@@ -188,9 +185,10 @@ def _open_or_make(
             uid=uid,
             forked_from=forked_from,
             limits=limits,
-            checking=signal_check and problem.has_signal_check,
         )
     ensure_same_problem(study, problem.identity)
+    if study.checking:  # an earlier release has not come to an end with that
+        store.end_checking(study.study_id, {"fraction": problem.plan.fraction, "found": True})
     parent = Path(study.folder).parent if output_dir is None else output_dir
     folder = writable_folder(parent) / Path(study.folder).name
     return store.update_study(study.study_id, trials=trials, folder=str(folder), limits=limits, backend=backend)

@@ -62,8 +62,8 @@ class StudyWatch:
         self.ended |= {trial.number for trial in ended}
 
     def look_at_study(self, trials: Sequence[Trial]) -> None:
-        """Tell what the study itself has come to: the share of the data that trials see, trials on more of it."""
-        if self.study.checking and any(trial.state.is_finished for trial in trials):
+        """Tell what the study itself has come to: whether its metric tells anything, trials on more data."""
+        if self.study.signal is None and any(one.number == 0 and one.state.is_finished for one in trials):
             self.study = self.store.study(self.study.name)
             words = signal_words(self.study.signal or {}, self.study.spec["identity"].get("fraction", 1.0))
             if words:

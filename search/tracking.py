@@ -6,7 +6,6 @@ What a run is in each tracker is `tracker_runs`.
 from __future__ import annotations
 
 import contextlib
-import copy
 import dataclasses
 import functools
 import io
@@ -38,20 +37,16 @@ class Tracking:
     trial: Trial
     goes_on: bool = False  #: whether the trial waited at a rung
     say: Callable[[str], None] = lambda text: None
-    waits: Callable[[], bool] = lambda: False  #: whether the trial may begin anew with more data
     runs: dict[str, TrackerRun] = field(default_factory=dict)
     is_open: bool = False
     about: About | None = None
-    kept: list[tuple[TrainerState, dict[str, Any]]] = field(default_factory=list)  #: logs that wait
 
     def begin(self, configuration: Configuration, params: Mapping[str, Any] | None) -> list[TrainerCallback]:
-        """Return what tells the trackers of the training that follows; of a trial that began anew only that one."""
+        """Return what tells the trackers of the training that follows."""
         if not self.names:
             return []
         self.about = self.about_of(parameters(configuration, params or {}), configuration.to_dict())
-        self.kept = []
-        if not self.waits():
-            self.open()
+        self.open()
         return [TrackingCallback(self)]
 
     def about_of(self, params: Mapping[str, Any], configuration: Mapping[str, Any]) -> About:
@@ -76,15 +71,8 @@ class Tracking:
                 self.runs[name] = RUNS[name](about)
         self.each(lambda run: run.callback.on_train_begin(about.arguments(), TrainerState(), None, model=None))
 
-    def logged(self, state: TrainerState, logs: Mapping[str, Any]) -> None:
-        """Tell the trackers what the Trainer logged, or keep it for when it is known on how much data it counts."""
-        if self.is_open:
-            self.tell(state, logs)
-        else:
-            self.kept.append((copy.copy(state), dict(logs)))
-
     def tell(self, state: TrainerState, logs: Mapping[str, Any]) -> None:
-        """Tell the trackers."""
+        """Tell the trackers what the Trainer logged."""
         if self.about is not None:
             plain = dataclasses.replace(state, is_hyper_param_search=False, trial_name=None)
             arguments = self.about.arguments()
@@ -108,10 +96,8 @@ class Tracking:
             self.about = self.about_of(trial.params or {}, trial.config)
         if not self.is_open:
             self.open()
-            for state, logs in self.kept:
-                self.tell(state, logs)
         self.each(lambda run: run.close(ending(trial, otherwise)))
-        self.runs, self.about, self.kept, self.is_open = {}, None, [], False
+        self.runs, self.about, self.is_open = {}, None, False
 
     def each(self, tell: Callable[[TrackerRun], Any]) -> None:
         """Do something with each run; one that fails is not told anything any more."""
@@ -145,7 +131,7 @@ class TrackingCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Pass it on."""
-        self.tracking.logged(state, logs or {})
+        self.tracking.tell(state, logs or {})
 
 
 def tell_once(name: str, error: Exception, say: Callable[[str], None]) -> None:

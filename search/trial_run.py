@@ -22,10 +22,9 @@ from ..studies.store import StudyStore
 from .budget import LOOKS, BudgetCallback
 from .configuration import Configuration
 from .errors import NoObjective, TrialPaused, TrialTaken
-from .ledger import CHECK, STORE, Ledger, LedgerCallback
+from .ledger import STORE, Ledger, LedgerCallback
 from .paths import kept_checkpoint
 from .population import BEGINNING, Population, Segment
-from .strategy import ETA, LARGEST_RUNG
 from .tracking import Tracking
 from .training import Evaluation, Training
 
@@ -43,7 +42,6 @@ class TrialRun(Training):
     seed: int
     segment: Segment = BEGINNING
     population: Population | None = None  #: whom the trial waits for at each rung, if for anybody
-    bolder: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] = lambda params: None  #: with more to learn by
     clock: Callable[[], float] = time.perf_counter
     tracking: Tracking | None = None  #: whom it tells what it logs
     predictions: list[Any] | None = None  #: for the report split
@@ -85,8 +83,8 @@ class TrialRun(Training):
         return self.tracking is not None and bool(self.tracking.names)
 
     def trackers(self, configuration: Configuration) -> list[TrainerCallback]:
-        """Return what tells the trackers of the training that follows; what is done aside they are not told."""
-        if self.tracking is None or self.is_aside:
+        """Return what tells the trackers of the training that follows."""
+        if self.tracking is None:
             return []
         with self.ledger.on(STORE):
             return self.tracking.begin(configuration, self.params)
@@ -103,44 +101,17 @@ class TrialRun(Training):
             return {}
         return {PHASE: trial.phase.value, "fraction": self.fraction, "seed": self.seed, "again": trial.first_number}
 
-    def finds_signal(self) -> bool:
-        """Return whether the training that has just ended was better than chance; True where nobody asks."""
-        if self.check is None or self.check.settled or not self.evaluations or self.configuration is None:
-            return True
-        rate = self.configuration.args["learning_rate"]
-        if not self.check.look(self.fraction, self.evaluations[-1].score, rate):
-            return False
-        self.check.end(self.fraction, found=True)
-        return True
-
-    @contextmanager
-    def aside(self, params: Mapping[str, Any]) -> Iterator[Configuration]:
-        """Train another configuration in this trial, without a trace in its row."""
-        kept = self.evaluations, self.budget, self.configuration, self.collapsed
-        self.evaluations, self.budget, self.is_aside = [], BudgetCallback(), True
-        try:
-            with self.ledger.on(CHECK):
-                self.configuration = self.resolve(params, fraction=self.fraction, seed=self.seed)
-                yield self.configuration
-        finally:
-            self.evaluations, self.budget, self.configuration, self.collapsed = kept
-            self.is_aside = False
-
-    def takes_more_data(self) -> bool:
-        """Return whether the training is to be done again, on three times the data; False where it cannot be."""
-        larger = round(self.fraction * ETA, 9)
-        if larger > LARGEST_RUNG and self.check is not None:
-            self.check.end(self.fraction, found=False)
-            return False
-        self.ledger.was_check()
-        self.fraction, self.evaluations, self.budget = larger, [], BudgetCallback()
-        return True
+    def look_for_signal(self) -> None:
+        """Write down whether the training that has just ended was better than chance, if this is the trial to ask."""
+        if self.check is not None and self.evaluations:
+            with self.ledger.on(STORE):
+                self.check.look(self.fraction, self.evaluations[-1].score)
 
     def evaluated(self, step: int, metrics: Mapping[str, float]) -> list[int]:
         """Take the metrics of an evaluation and write the learning curve down; see `Training.evaluated`."""
         before = len(self.evaluations)
         looks = super().evaluated(step, metrics)
-        if len(self.evaluations) > before and not self.is_aside:
+        if len(self.evaluations) > before:
             curve = [one.to_dict() for one in self.evaluations]
             self.record(curve=curve, progress=self.evaluations[-1].share)
         return looks
@@ -178,8 +149,6 @@ class TrialRun(Training):
         if isinstance(error, optuna.TrialPruned):
             self._finish(TrialState.PRUNED)
         else:
-            if self.check is not None:
-                self.check.end(self.fraction, found=True)  # nothing is known
             self._finish(TrialState.FAILED, *self.ranks.blame(error))
 
     def _finish(self, state: TrialState, failure: Failure | None = None, message: str | None = None) -> None:

@@ -121,11 +121,7 @@ class TrialMixin:
             checkpoint = run.segment.checkpoint
             rebuild_for_trial(self, run.start(params))
             output = parent.train(None if checkpoint is None else str(checkpoint), trial, ignore_keys_for_eval)
-            while not (run.finds_signal() or self.finds_signal_aside(run, trial, params)) and run.takes_more_data():
-                rebuild_for_trial(self, run.start(params))
-                output = parent.train(None, trial, ignore_keys_for_eval)
-            if run.check is not None:
-                self.report_late(run, trial)
+            run.look_for_signal()
             if run.predicts_report:
                 run.predictions = self.report_predictions(run)
             run.ranks.tell(END)
@@ -139,23 +135,6 @@ class TrialMixin:
             if run.ended is not None and run.ended.failure is not None:
                 trial.set_user_attr(FAILURE, run.ended.failure.value)
         return output
-
-    def finds_signal_aside(self, run: TrialRun, trial: Any, params: Mapping[str, Any]) -> bool:
-        """Return whether a bolder configuration than the trial's learns something from the same data."""
-        bolder = run.bolder(params)
-        if bolder is None:
-            return False
-        parent: Any = super()
-        with run.aside(bolder) as configuration:
-            rebuild_for_trial(self, configuration)
-            parent.train(None, trial, None)
-            return run.finds_signal()
-
-    def report_late(self, run: TrialRun, trial: Any) -> None:
-        """Report what the first trial scored, now that it is known on how much data it counts."""
-        for one in run.evaluations:
-            if (one.share * LOOKS).is_integer():  # the pruners compare no others
-                trial.report(one.score, round(100 * one.share))
 
     def report_predictions(self, run: Any) -> list[Any] | None:
         """Return what the trained model predicts for the report split; the labels there are not looked at."""
@@ -237,7 +216,7 @@ class TrialMixin:
         parent: Any = super()
         with run.ranks.deciding():
             for look in run.evaluated(step, metrics):
-                if trial is not None and run.check is None:
+                if trial is not None:
                     parent._report_to_hp_search(trial, look, metrics)
 
 
@@ -295,7 +274,6 @@ def rebuild_for_trial(twin: Any, configuration: Configuration) -> None:
         Leg(
             configuration=configuration,
             folder=str(run.folder),
-            is_aside=run.is_aside,
             predicts_report=run.predicts_report,
         )
     )

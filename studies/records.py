@@ -78,8 +78,8 @@ class Study:
     folder: str  #: absolute path, empty until one was made
     forked_from: str | None = None  #: name of the study it was forked from
     limits: dict[str, Any] = field(default_factory=dict)  #: what bounds the search, for each of its workers
-    checking: bool = False  #: whether the first trial has yet to find the share of the data that has a signal
-    signal: dict[str, Any] | None = None  #: that share, and what was seen at smaller ones; None: as asked
+    checking: bool = False  #: of earlier releases: whether the first trial has yet to find the share with a signal
+    signal: dict[str, Any] | None = None  #: whether the first trial was better than chance, and on which share
     verdict: dict[str, Any] | None = None  #: what came out: winner against baseline, ranks, cost
 
     @classmethod

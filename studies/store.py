@@ -71,7 +71,7 @@ class StudyStore(Questions):
     ) -> Study:
         """Add a study; `spec["identity"]` is the problem it stands for, `uid` defaults to a new one.
 
-        While it is `checking`, its first trial alone can be claimed, see `end_checking`.
+        While it is `checking`, as studies of earlier releases were, its first trial alone can be claimed.
 
         Raises `StudyExists`, and `BadInput` for a name that is none.
         """
@@ -256,6 +256,10 @@ class StudyStore(Questions):
         except IntegrityError:
             return False
         return True
+
+    def note_signal(self, study_id: int, signal: Mapping[str, Any]) -> None:
+        """Keep what the first trial has found out about the metric, see `Study.signal`. Raises `StudyNotFound`."""
+        self._write(partial(step.change_study, study_id=study_id, values={"signal": dict(signal)}))
 
     def end_checking(self, study_id: int, signal: Mapping[str, Any]) -> bool:
         """Open a study that was `checking` to all trials, at `signal["fraction"]`; False where it was open already."""

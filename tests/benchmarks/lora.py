@@ -66,7 +66,7 @@ def search(asked: argparse.Namespace, space: str, data: Path, place: Path) -> di
     """Search one space; return what `--json` printed."""
     words = ["run", "--task", "mrpc", "--data-dir", data, "--model", encoder(), "--space", space, "--study", space]
     words += ["--model-config", f"num_hidden_layers={asked.layers}", "--trials", asked.trials, "--seed", asked.seed]
-    words += ["--subset", asked.subset, "--confirm", "full", "--seeds", asked.seeds, "--no-signal-check", "--json"]
+    words += ["--subset", asked.subset, "--confirm", "full", "--seeds", asked.seeds, "--json"]
     words += ["--precision", asked.precision]
     words += ["--set", f"num_train_epochs={asked.epochs}"] if asked.epochs else []
     env = {**os.environ, "HF_HUB_OFFLINE": "1", "HPSEARCH_CACHE": str(place / "cache")}

@@ -33,7 +33,7 @@ JOBS = 2
 #: Every trial is the same training, so that what is compared differs in nothing else.
 SAME = (
     *("--set", "num_train_epochs=3", "--set", "per_device_train_batch_size=16", "--precision", "fp32"),
-    *("--strategy", "single", "--confirm", "none", "--no-signal-check"),
+    *("--strategy", "single", "--confirm", "none"),
 )
 ENTRY = "from hpsearch.search.cli import entry; entry()"
 

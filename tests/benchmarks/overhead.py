@@ -50,7 +50,6 @@ def new_run(folder: Path, trials: int, name: str) -> Any:
         study=name,
         strategy="single",
         confirm="none",
-        no_signal_check=True,
     )
     return open_run(options, space_of(options), View())
 

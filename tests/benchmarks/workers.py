@@ -103,7 +103,7 @@ def search(folder: Path, options: argparse.Namespace, *, name: str, jobs: int) -
         *("--model-config", "num_hidden_layers=2", "--space", "space.yaml", "--sampler", "grid", "--objective", "loss"),
         *("--precision", "fp32", "--subset", str(options.subset), "--trials", str(options.trials)),
         *("--study", name, "--jobs", str(jobs), "--no-retrain", "--quiet"),
-        *("--strategy", "single", "--confirm", "none", "--no-signal-check"),
+        *("--strategy", "single", "--confirm", "none"),
     ]
     env = environment(folder)
     entry = "from hpsearch.search.cli import entry; entry()"

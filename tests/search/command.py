@@ -14,7 +14,7 @@ from hpsearch.search.cli import main
 #: A search of a data file that takes a second: the built-in model, one epoch, all of the few rows.
 TINY = ("--model", "tiny", "--set", "num_train_epochs=1", "--set", "per_device_train_batch_size=8", "--subset", "1")
 #: Each configuration once and the best one retrained, for tests of anything but the rungs and the finals.
-ONE_RUNG = ("--strategy", "single", "--confirm", "none", "--no-signal-check")
+ONE_RUNG = ("--strategy", "single", "--confirm", "none")
 COLUMNS = ("--text-columns", "text", "--label-column", "label")
 #: The control characters that no message may hold: they move the cursor, change colours or set the window's title.
 CONTROL = frozenset(map(chr, (*range(10), *range(11, 32), *range(127, 160))))

@@ -15,7 +15,7 @@ from transformers import BertConfig, BertForSequenceClassification, Trainer, Tra
 import hpsearch
 
 #: Neither rungs on more data nor finals: what `command.ONE_RUNG` is to the command line.
-ONE_RUNG = {"strategy": "single", "confirm": "none", "signal_check": False}
+ONE_RUNG = {"strategy": "single", "confirm": "none"}
 
 torch.set_num_threads(1)  # models this small are slower with more, and several test processes share the cores
 

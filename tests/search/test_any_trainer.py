@@ -53,8 +53,8 @@ TINY = {
     "intermediate_size": 16,
     "max_position_embeddings": 16,
 }
-#: Two trials on a sixth of the rows, or more where these show no signal, and finals on all of them.
-CLIMBING = {"strategy": "ladder", "confirm": "quick", "subset": 1 / 6, "trials": 2, "signal_check": True}
+#: Two trials on a sixth of the rows, and finals on all of them.
+CLIMBING = {"strategy": "ladder", "confirm": "quick", "subset": 1 / 6, "trials": 2}
 
 
 def goes_the_whole_way(study: Any, *, rows: int | None = 48) -> Any:
@@ -541,7 +541,7 @@ def test_early_stopping_begins_anew_in_each_trial(score: str, toy: Any) -> None:
         callbacks=[ScriptedAccuracy((0.6, 0.5, 0.4, 0.9)), stopper],
         compute_metrics=said,
     )
-    study = toy.search(trainer, objective="accuracy", score=score, **{**CLIMBING, "signal_check": False, "subset": 0.5})
+    study = toy.search(trainer, objective="accuracy", score=score, **{**CLIMBING, "subset": 0.5})
 
     for trial in study.trials:
         assert (TrialState.COMPLETE, 0.75) == (trial.state, trial.progress), trial.failure_message

@@ -21,7 +21,16 @@ SPACE = "learning_rate: {low: 0.001, high: 0.01, log: true, default: 0.002}\n"
 SEARCH = (
     *("--space", "space.yaml"),
     *("--model", "tiny", "--subset", "0.1", "--precision", "fp32", "--quiet"),
-    *("--set", "per_device_train_batch_size=8", "--set", "num_train_epochs=3", "--study", "climb"),
+    *(
+        "--set",
+        "per_device_train_batch_size=8",
+        "--set",
+        "num_train_epochs=3",
+        "--study",
+        "climb",
+        "--strategy",
+        "ladder",
+    ),
 )
 
 
@@ -62,7 +71,7 @@ def test_the_best_third_goes_on_and_two_are_compared_on_all_the_data(here: Path)
     """Six trials on a tenth, two of them on three tenths, then the best one and the baseline on all the data; the
     winner's final is the model, and no training is done twice.
     """
-    said = run("--trials", "6", "--no-signal-check", "--json").json()
+    said = run("--trials", "6", "--json").json()
     study, trials = found()
     waves = {phase: [one for one in trials if one.phase is phase] for phase in Phase}
 
@@ -82,7 +91,7 @@ def test_the_best_third_goes_on_and_two_are_compared_on_all_the_data(here: Path)
 
 def test_the_report_split_is_scored_row_by_row_with_the_model_that_is_kept(here: Path) -> None:
     """What a final predicted for the report split is what its model predicts for the same rows, in their order."""
-    model = run("--trials", "2", "--no-signal-check", "--json").json()["model"]
+    model = run("--trials", "2", "--json").json()["model"]
     _, trials = found()
     final = next(one for one in trials if one.number == model["trial_number"])
     (here / "texts.csv").write_text("".join(f"{text}\n" for text, _ in [("text", ""), *rows(360)[300:]]))
@@ -104,7 +113,7 @@ def test_two_workers_climb_as_one_does(here: Path) -> None:
     (here / "space.yaml").write_text(
         "learning_rate: {choices: [0.0001, 0.001, 0.003]}\nweight_decay: {choices: [0.0, 0.1]}\n"
     )
-    common = ("--trials", "6", "--sampler", "grid", "--no-signal-check", "--no-retrain")
+    common = ("--trials", "6", "--sampler", "grid", "--no-retrain")
     run(*common, "--confirm", "quick")
     alone = climbs(found()[1])
     run(*common, "--confirm", "quick", "--study", "two", "--jobs", "2")
@@ -117,8 +126,8 @@ def test_a_continued_search_proposes_what_an_undisturbed_one_would(here: Path) -
     between; what is there already is not run again.
     """
     for trials in ("3", "6"):
-        run("--trials", trials, "--no-signal-check", "--no-retrain")
-    run("--trials", "6", "--no-signal-check", "--no-retrain", "--study", "undisturbed")
+        run("--trials", trials, "--no-retrain")
+    run("--trials", "6", "--no-retrain", "--study", "undisturbed")
     continued, undisturbed = (
         [one for one in found(name)[1] if one.phase is Phase.SEARCH] for name in ("climb", "undisturbed")
     )
@@ -131,9 +140,9 @@ def test_a_continued_search_proposes_what_an_undisturbed_one_would(here: Path) -
 
 def test_finals_can_be_asked_for_later(here: Path) -> None:
     """`--confirm full` on a finished study adds the seeds that are missing, and nothing else."""
-    run("--trials", "2", "--no-signal-check")
+    run("--trials", "2")
     before = found()[1]
-    said = run("--trials", "2", "--no-signal-check", "--confirm", "full", "--finalists", "1", "--seeds", "2")
+    said = run("--trials", "2", "--confirm", "full", "--finalists", "1", "--seeds", "2")
     study, after = found()
     added = [one for one in after if one.number >= len(before)]
 
@@ -145,62 +154,37 @@ def test_finals_can_be_asked_for_later(here: Path) -> None:
 
 
 def test_noise_is_no_gain(here: Path) -> None:
-    """Labels that nothing can tell: more data is asked for until there is none, the search goes on all the same, and
-    its closing line says that nothing was gained.
+    """Labels that nothing can tell: it is said that the metric is flat, the search goes on on the share that was asked
+    for all the same, and its closing line says that nothing was gained.
     """
     draw = random.Random(3)
     noise = [(text, draw.choice(["no", "yes"])) for text, _ in rows(360)]
     (here / "train.csv").write_text(csv_text(noise[:300]))
     (here / "valid.csv").write_text(csv_text(noise[300:]))
     said = run("--trials", "4")
-    study = found()[0]
+    study, trials = found()
 
     assert "no gain over the defaults" in said.out
     assert study.signal is not None
-    assert (False, 0.3) == (study.signal["found"], study.signal["fraction"])
-    assert {0.1, 0.3} == {one["fraction"] for one in study.signal["checks"]}
-    assert "no signal up to 0.3 of the data" in said.out
-    assert "no signal up to 0.3" in done("show", "climb").out
+    assert (False, 0.1) == (study.signal["found"], study.signal["fraction"])
+    assert {0.1} == {one.fraction for one in trials if one.phase is Phase.SEARCH}
+    assert "no better than chance on 0.1 of the data" in said.out
+    assert "no better than chance on 0.1 of the data" in done("show", "climb").out
 
 
-def test_the_first_trial_finds_the_share_that_has_a_signal(here: Path) -> None:
-    """Where the baseline and a bolder one learn nothing from a tenth, all trials see three times as much; they are
-    counted from there, and the dashboard's curve of the first is that of its last training.
-    """
-    words = [f"word{number}" for number in range(40)]
-    draw = random.Random(5)
-    table = []
-    for number in range(2000):
-        text = draw.sample(words[2:], 6)
-        label = number % 2
-        table.append((" ".join([*text[:3], words[label], *text[3:]]), ("no", "yes")[label]))
-    (here / "train.csv").write_text(csv_text(table[:1600]))
-    (here / "valid.csv").write_text(csv_text(table[1600:]))
-    (here / "space.yaml").write_text("weight_decay: {low: 0.0, high: 0.1}\n")
-    run("--trials", "2", "--set", "learning_rate=0.0005", "--subset", "0.02", "--no-retrain")
-    study, trials = found()
+def test_a_signal_is_not_spoken_of(here: Path) -> None:
+    """Where the baseline tells the rows apart, that is kept, and nobody is bothered with it."""
+    said = run("--trials", "1", "--no-retrain")
+    study = found()[0]
+
     assert study.signal is not None
-    fractions = [one["fraction"] for one in study.signal["checks"]]
-
-    assert fractions == sorted(set(fractions))
-    assert len(fractions) > 1
-    assert {study.signal["fraction"]} == {one.fraction for one in trials if one.phase is Phase.SEARCH}
-    assert not study.checking
-    assert 4 == len(trials[0].curve)
-
-
-def test_a_small_subset_can_be_insisted_on(here: Path) -> None:
-    """`--no-signal-check` keeps every trial of the search on the asked share."""
-    run("--trials", "2", "--no-signal-check", "--no-retrain", "--strategy", "single")
-    study, trials = found()
-
-    assert study.signal is None
-    assert [0.1, 0.1] == [one.fraction for one in trials]
+    assert study.signal["found"]
+    assert "chance" not in said.out + said.err
 
 
 def test_retraining_afterwards_takes_all_rows(here: Path) -> None:
     """`hpsearch retrain` makes a model that also learns from the rows that trials were chosen by."""
-    run("--trials", "2", "--no-signal-check")
+    run("--trials", "2")
     model = done("retrain", "climb", "--quiet", "--json").json()["model"]
 
     assert 300 == model["spec"]["rows"]["train"]
@@ -226,7 +210,7 @@ def test_what_is_no_strategy_is_refused(here: Path, words: tuple[str, ...], name
 
 def test_a_flat_search_ends_early_where_asked(here: Path) -> None:
     """`--stop-when-flat`: of a space in which everything scores the same, not all trials are run, and it is said."""
-    common = ("--trials", "14", "--no-signal-check", "--no-retrain", "--strategy", "single")
+    common = ("--trials", "14", "--no-retrain", "--strategy", "single")
     words = [word for word in SEARCH if word != "--quiet"]
     (here / "space.yaml").write_text("learning_rate: {low: 1.0e-9, high: 2.0e-9}\n")
     files = ("--train-file", "train.csv", "--validation-file", "valid.csv")

@@ -30,7 +30,9 @@ SEED = 3
 
 
 def ladder(space: Space, **asked: Any) -> Ladder:
-    return Ladder(strategy=Strategy(**asked), fraction=0.1, seed=SEED, direction="maximize", space=space)
+    return Ladder(
+        strategy=Strategy(**{"name": "ladder", **asked}), fraction=0.1, seed=SEED, direction="maximize", space=space
+    )
 
 
 def trial(number: int, score: float, **changes: Any) -> Trial:
@@ -145,7 +147,7 @@ def search(handover: str, *words: object) -> Said:
     text = f"learning_rate: {{low: 0.0005, high: 0.02, log: true, default: 0.001, handover: {handover}}}\n"
     Path("space.yaml").write_text(text)
     files = ("--train-file", "train.csv", "--validation-file", "valid.csv", *COLUMNS, "--space", "space.yaml")
-    small = ("--model", "tiny", "--subset", "0.2", "--precision", "fp32", "--quiet", "--no-signal-check")
+    small = ("--model", "tiny", "--subset", "0.2", "--precision", "fp32", "--quiet")
     values = ("--set", "per_device_train_batch_size=8", "--set", "num_train_epochs=3", "--study", "hand")
     return done("run", *files, *small, *values, "--trials", "3", "--strategy", "single", *words)
 

@@ -14,7 +14,7 @@ import pytest
 from hpsearch.search.ladder import Ladder
 from hpsearch.search.signal_check import DEVIATIONS, SignalCheck
 from hpsearch.search.signal_words import signal_words
-from hpsearch.search.strategy import FULL, NONE, QUICK, SINGLE, Strategy
+from hpsearch.search.strategy import FULL, LADDER, NONE, QUICK, SINGLE, Strategy
 from hpsearch.spaces.errors import BadInput
 from hpsearch.studies.promotion import Promotion
 from hpsearch.studies.records import Failure, Phase, Trial, TrialState
@@ -27,7 +27,7 @@ FAILED, PRUNED, COLLAPSED = TrialState.FAILED, TrialState.PRUNED, Failure.COLLAP
 
 
 def ladder(fraction: float = 0.1, direction: str = "maximize", **asked: Any) -> Ladder:
-    return Ladder(strategy=Strategy(**asked), fraction=fraction, seed=SEED, direction=direction)
+    return Ladder(strategy=Strategy(**{"name": LADDER, **asked}), fraction=fraction, seed=SEED, direction=direction)
 
 
 def trial(number: int, score: float | None = None, **changes: Any) -> Trial:
@@ -318,13 +318,13 @@ def test_nothing_is_trained_twice():
 )
 def test_rungs(fraction, expected):
     """Three times the data each, none above half of it, in numbers that people would write."""
-    assert expected == pytest.approx(Strategy().rungs(fraction), abs=1e-9)
+    assert expected == pytest.approx(Strategy(name=LADDER).rungs(fraction), abs=1e-9)
     assert [fraction] == Strategy(name=SINGLE).rungs(fraction)
 
 
 def test_rungs_are_the_numbers_people_write():
     """Not 0.30000000000000004, which would be a configuration of its own in the database."""
-    assert [0.1, 0.3] == Strategy().rungs(0.1)
+    assert [0.1, 0.3] == Strategy(name=LADDER).rungs(0.1)
 
 
 @pytest.mark.parametrize(
@@ -465,7 +465,7 @@ def test_a_signal_is_two_deviations_from_chance(check, direction, better, deviat
     """On the better side, whichever that is."""
     check.direction, check.chance = direction, (0.5, 0.02)
 
-    assert found is check.look(0.1, 0.5 + better * deviations * 0.02, 5e-5)
+    assert found is check.look(0.1, 0.5 + better * deviations * 0.02)
 
 
 def test_a_constant_predictor_is_no_signal(check):
@@ -475,21 +475,21 @@ def test_a_constant_predictor_is_no_signal(check):
 
     assert {"accuracy": 0.7} == found
     assert check.chance == (0.7, 0.0)
-    assert not check.look(0.1, 0.7, 5e-5)
+    assert not check.look(0.1, 0.7)
 
 
-def test_predictions_that_fit_are_a_signal(check):
+def test_predictions_that_fit_are_a_signal(check, settled):
     """Chance is what the same predictions score for shuffled labels, and each look is written down."""
     labels = np.array([1] * 70 + [0] * 30)
     classes = np.where(np.arange(100) % 5 == 0, 1 - labels, labels)  # four in five are right
 
     check.measuring(accuracy)(predicting(classes, labels))
 
-    assert check.look(0.1, 0.8, 5e-5)
-    (seen,) = check.checks
-    assert {"fraction": 0.1, "score": 0.8, "learning_rate": 5e-5} == {
-        name: seen[name] for name in ("fraction", "score", "learning_rate")
-    }
+    assert check.look(0.1, 0.8)
+    (told,) = settled
+    assert (0.1, True) == (told["fraction"], told["found"])
+    (seen,) = told["checks"]
+    assert (0.1, 0.8) == (seen["fraction"], seen["score"])
     assert 0.56 == pytest.approx(seen["chance"], abs=0.05)  # 0.62 of the predictions are 1
     assert 0 < seen["deviation"] < 0.1
 
@@ -497,27 +497,17 @@ def test_predictions_that_fit_are_a_signal(check):
 @pytest.mark.parametrize(
     "labels", [None, np.zeros((5, 6)), np.zeros(1), [0, 1] * 5], ids=["none", "tokens", "a row", "a list"]
 )
-def test_without_plain_labels_a_signal_is_taken_for_granted(check, labels):
+def test_without_plain_labels_a_signal_is_taken_for_granted(check, settled, labels):
     """Nobody here knows how to shuffle what is not one label a row; nothing is written down then."""
     prediction = SimpleNamespace(predictions=np.zeros((5, 2)), label_ids=labels)
     check.measuring(lambda given: {"accuracy": 0.5})(prediction)
 
-    assert check.look(0.1, 0.0, 5e-5)
-    assert [] == check.checks
-
-
-def test_it_is_settled_once(check, settled):
-    """The search begins at one fraction, whatever is seen later."""
-    check.chance = (0.5, 0.02)
-    check.look(0.1, 0.5, 5e-5)
-    check.end(0.3, found=True)
-    check.end(0.1, found=False)
-
-    assert [(0.3, True, 1)] == [(one["fraction"], one["found"], len(one["checks"])) for one in settled]
+    assert check.look(0.1, 0.0)
+    assert [{"fraction": 0.1, "found": True, "checks": []}] == settled
 
 
 def looks(*fractions: float) -> list[dict[str, float]]:
-    there = {"score": 0.684, "chance": 0.684, "deviation": 0.0, "learning_rate": 5e-5}
+    there = {"score": 0.684, "chance": 0.684, "deviation": 0.0}
     return [{"fraction": fraction, **there} for fraction in fractions]
 
 
@@ -527,17 +517,18 @@ def looks(*fractions: float) -> list[dict[str, float]]:
         ({}, None),
         ({"fraction": 0.1, "found": True, "checks": []}, None),
         ({"fraction": 0.1, "found": True, "checks": looks(0.1)}, None),
-        ({"fraction": 0.1, "found": True, "checks": looks(0.1, 0.1)}, "learns nothing on 0.1 of the data, a larger"),
         (
             {"fraction": 0.3, "found": True, "checks": looks(0.1, 0.3)},
             "no signal on 0.1 of the data, so trials see 0.3",
         ),
-        ({"fraction": 0.3, "found": False, "checks": looks(0.1, 0.3)}, "no signal up to 0.3 of the data"),
+        ({"fraction": 0.1, "found": False, "checks": looks(0.1)}, "no better than chance on 0.1 of the data"),
+        ({"fraction": 1.0, "found": False, "checks": looks(1.0)}, "no better than chance on all the data"),
     ],
 )
 def test_what_is_said_of_the_signal(signal, said):
-    """Nothing where all is well; else what was seen at each fraction, and what was done about it."""
-    words = signal_words(signal, 0.1)
+    """Nothing where all is well; else what was seen, and what that means. An earlier release took more of the data."""
+    asked = 1.0 if signal.get("fraction") == 1.0 else 0.1
+    words = signal_words(signal, asked)
 
     assert said is words if said is None else said in words
-    assert words is None or "0.684 on 0.1 with learning rate 5e-05 (chance 0.684)" in words
+    assert words is None or "0.684, by chance 0.684" in words

@@ -67,7 +67,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def outcome(place: Path) -> dict[str, Any]:
     """What a search with finals over two seeds said."""
-    finals = ("--confirm", "full", "--finalists", "1", "--seeds", "2", "--no-signal-check")
+    finals = ("--confirm", "full", "--finalists", "1", "--seeds", "2")
     words = ("run", *CLIMB, *FIXED, *finals, "--trials", "3", "--study", "climb", "--quiet", "--json")
     return done(*words).json()
 

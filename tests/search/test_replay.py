@@ -212,21 +212,6 @@ def test_a_training_that_fails_this_time_is_not_the_same(changed):
     refused(replay(1, *changed(1, config=config)), "trial 1 fails when it is run again: NonFiniteScore", code=1)
 
 
-def test_a_first_trial_that_looked_for_a_signal_in_vain_is_replayed():
-    """It was trained on ever more data, beside bolder ones; what its row has is the last training."""
-    Path("noise.csv").write_text(
-        csv_text([(f"cat{row % 3} dog{row % 7}", label) for row, (_, label) in enumerate(rows())])
-    )
-    noise = [*SEARCH, "--study", "noise", "--trials", "1", "--subset", "0.15", "--set", "num_train_epochs=1"]
-    noise[noise.index("data.csv")], noise[noise.index("loss")] = "noise.csv", "accuracy"
-    done(*noise)
-    checks = done("show", "noise", "--json").json()["signal"]["checks"]
-    assert 1 < len({one["fraction"] for one in checks})
-    assert checks[-1]["fraction"] == stored("noise")[0].fraction
-
-    assert replay(0, "--json", study="noise").json()["identical"]
-
-
 # In Python
 
 

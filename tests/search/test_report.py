@@ -236,7 +236,7 @@ def test_the_command_that_reproduces_is_the_one_that_was_typed(tmp_path, monkeyp
     words = shlex.split(made.command or "")
     assert words[words.index("--keep") + 1] == "2"
     Path("space.yaml").write_text(made.space or "")
-    done(*words[1:], "--store", "sqlite:///other.db", "--no-retrain", "--quiet", "--no-signal-check")
+    done(*words[1:], "--store", "sqlite:///other.db", "--no-retrain", "--quiet")
     with StudyStore.open("sqlite:///other.db") as store:
         assert store.study("mine").identity == identity
 

@@ -46,7 +46,6 @@ trials: 3
 subset: 0.5
 seeds: 2
 strategies: [single]
-no_signal_check: true
 precision: fp32
 """
 SPACE = "learning_rate: {low: 1e-3, high: 1e-2, log: true, default: 2e-3}\nnum_train_epochs: 4\n"

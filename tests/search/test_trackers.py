@@ -75,7 +75,7 @@ def run(*words: object) -> Said:
 
 @pytest.fixture(scope="module")
 def climbed(place: Path) -> Said:
-    """A search with a check for a signal, a promotion's worth of rungs and finals, told to both."""
+    """A search with finals, told to both."""
     return run("--subset", "0.1", "--trials", "3", "--study", "climb <b>", *BOTH)
 
 
@@ -119,8 +119,8 @@ def flat(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_each_trial_is_one_run_with_its_configuration(climbed: Said) -> None:
-    """Also a first trial that was trained several times to look for a signal, promotions and finals: one run each,
-    named study/number, its parameters those of the row, its metrics those that the Trainer logged.
+    """Promotions and finals as well: one run each, named study/number, its parameters those of the row, its metrics
+    those that the Trainer logged.
     """
     study, trials = found("climb <b>")
     runs = mlflow_runs(study)

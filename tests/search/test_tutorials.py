@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 PAGE = (ROOT / "docs" / "from-hyperparameter_search.md").read_text(encoding="utf-8")
 DATA = os.environ.get("HPSEARCH_DATA")
-FAST = ("--trials", 2, "--strategy", "single", "--confirm", "none", "--no-signal-check", "--no-retrain",
+FAST = ("--trials", 2, "--strategy", "single", "--confirm", "none", "--no-retrain",
         "--set", "num_train_epochs=1", "--quiet", "--json")  # fmt: skip
 
 
