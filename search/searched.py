@@ -145,8 +145,8 @@ def search_trainer(
     baseline, trial 0, is what the Trainer would train with.
 
     On a subset, the best configuration and the baseline are trained again on all the data and compared there
-    (`confirm`: `quick`; `full` compares `finalists` of them over `seeds` seeds, `none` nobody). With `strategy` `ladder`
-    the best third is first run again on three times the data, and so on. What came out is `SearchedStudy.verdict`.
+    (`confirm`: `quick`; `full` compares `finalists` of them over `seeds` seeds, `none` nobody). With the `strategy`
+    `ladder` the best third is first run again on three times the data, and so on. What came out is `verdict`.
 
     With `stop_when_flat` nothing more is proposed once another trial could gain no more than noise.
 

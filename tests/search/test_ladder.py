@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from transformers import EvalPrediction
 
 from hpsearch.search.ladder import Ladder
 from hpsearch.search.signal_check import DEVIATIONS, SignalCheck
@@ -456,7 +456,7 @@ def accuracy(prediction: Any) -> dict[str, float]:
 
 
 def predicting(classes: np.ndarray, labels: np.ndarray) -> Any:
-    return SimpleNamespace(predictions=np.eye(2)[classes], label_ids=labels)
+    return EvalPrediction(predictions=np.eye(2)[classes], label_ids=labels)
 
 
 @pytest.mark.parametrize(("direction", "better"), [("maximize", 1), ("minimize", -1)])
@@ -495,11 +495,11 @@ def test_predictions_that_fit_are_a_signal(check, settled):
 
 
 @pytest.mark.parametrize(
-    "labels", [None, np.zeros((5, 6)), np.zeros(1), [0, 1] * 5], ids=["none", "tokens", "a row", "a list"]
+    "labels", [None, np.zeros((5, 6), int), np.zeros(1), [0, 1] * 5], ids=["none", "tokens", "a row", "a list"]
 )
 def test_without_plain_labels_a_signal_is_taken_for_granted(check, settled, labels):
     """Nobody here knows how to shuffle what is not one label a row; nothing is written down then."""
-    prediction = SimpleNamespace(predictions=np.zeros((5, 2)), label_ids=labels)
+    prediction = EvalPrediction(predictions=np.zeros((5, 2)), label_ids=labels)
     check.measuring(lambda given: {"accuracy": 0.5})(prediction)
 
     assert check.look(0.1, 0.0)
