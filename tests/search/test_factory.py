@@ -227,10 +227,13 @@ def test_a_near_name_is_offered(script: Path, monkeypatch: Any) -> None:
         trainer_from(f"{script}:build_traner")
 
     assert "did you mean 'build_trainer'?" == caught.value.hint
-    monkeypatch.chdir(script.parent)
+    elsewhere = script.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "finetune_it.py").write_text("")
+    monkeypatch.chdir(elsewhere)
     with pytest.raises(BadInput) as caught:
-        trainer_from("train-it:build_trainer")
-    assert "did you mean train-it.py:build_trainer?" == caught.value.hint
+        trainer_from("finetune_it:build_trainer")
+    assert "did you mean finetune_it.py:build_trainer?" == caught.value.hint
 
 
 # The function itself
