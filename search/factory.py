@@ -94,7 +94,9 @@ def module_named(module: str, factory: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise  # it is here, and something that it imports is not
-        raise BadInput(f"the function {factory!r} is not here: {error}", hint=HINT) from None
+        script = Path(*module.split(".")).with_suffix(".py")
+        hint = f"did you mean {script}:{factory.rpartition(':')[2]}?" if script.is_file() else HINT
+        raise BadInput(f"the function {factory!r} is not here: {error}", hint=hint) from None
 
 
 def function_in(module: Any, name: str, factory: str) -> Callable[..., Any]:

@@ -139,6 +139,10 @@ def search_trainer(
     `ray_address`, `cpus_per_trial`, `gpus_per_trial` and `max_concurrent`), or each trial in several
     (`processes_per_trial=2`, which share the batches of a step): a Trainer cannot travel.
 
+    It may have models, data sets, collators, losses and callbacks of its own. A training set that is a stream needs
+    `max_steps`, and a subset of it is the first share of these. A callback that stops early begins anew in each trial,
+    which is then complete, and its retraining ends at the same share of the budget.
+
     `trials` is a total: the same call again continues the study. `subset` is the share of the training set that trials
     see. `objective` is one key of the evaluation's metrics; `direction` is `minimize` for a loss and `maximize` for
     anything else unless given, `seed` the Trainer's own. `score` is the `best` or `last` evaluation of a trial. The

@@ -51,8 +51,8 @@ class SignalCheck:
             shuffled = EvalPrediction(
                 predictions=in_order(prediction.predictions, order),
                 label_ids=references,
-                inputs=in_order(prediction.inputs, order),
-                losses=prediction.losses,
+                inputs=in_order(getattr(prediction, "inputs", None), order),
+                losses=getattr(prediction, "losses", None),
             )
             return float(value_of(compute_metrics(shuffled), self.objective))
 

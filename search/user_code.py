@@ -89,7 +89,8 @@ def at(error: BaseException) -> str:
 
 def is_users(filename: str) -> bool:
     """Return whether a file is neither a library's nor ours; `<string>` and the like are no files."""
-    return not filename.startswith(("<", *LIBRARIES)) and "site-packages" not in Path(filename).parts
+    installed = {"site-packages", "dist-packages"} & set(Path(filename).parts)
+    return not filename.startswith(("<", *LIBRARIES)) and not installed
 
 
 def shortest(filename: str) -> str:

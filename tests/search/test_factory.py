@@ -221,12 +221,19 @@ def test_a_script_that_cannot_be_used_is_one_sentence(
     assert 1 == str(caught.value).count(told)
 
 
-def test_a_near_name_is_offered(script: Path) -> None:
-    """A misspelt function of a script is told with the one that was meant."""
+def test_a_near_name_is_offered(script: Path, monkeypatch: Any) -> None:
+    """A misspelt function of a script is told with the one that was meant, and so is a script taken for a module."""
     with pytest.raises(BadInput) as caught:
         trainer_from(f"{script}:build_traner")
 
     assert "did you mean 'build_trainer'?" == caught.value.hint
+    elsewhere = script.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "finetune_it.py").write_text("")
+    monkeypatch.chdir(elsewhere)
+    with pytest.raises(BadInput) as caught:
+        trainer_from("finetune_it:build_trainer")
+    assert "did you mean finetune_it.py:build_trainer?" == caught.value.hint
 
 
 # The function itself

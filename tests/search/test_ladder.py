@@ -498,7 +498,7 @@ def test_predictions_that_fit_are_a_signal(check, settled):
     "labels", [None, np.zeros((5, 6), int), np.zeros(1), [0, 1] * 5], ids=["none", "tokens", "a row", "a list"]
 )
 def test_without_plain_labels_a_signal_is_taken_for_granted(check, settled, labels):
-    """Nobody here knows how to shuffle what is not one label a row; nothing is written down then."""
+    """Nobody here knows how to shuffle labels of tokens, or what is no array of them; nothing is written down then."""
     prediction = EvalPrediction(predictions=np.zeros((5, 2)), label_ids=labels)
     check.measuring(lambda given: {"accuracy": 0.5})(prediction)
 
