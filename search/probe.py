@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from torch.utils.data import Subset
@@ -10,6 +11,7 @@ from torch.utils.data import Subset
 from ..spaces.errors import BadInput, did_you_mean
 from .accelerate_state import accelerate_state_kept
 from .configuration import fresh_arguments
+from .objectives import SECONDS
 from .trial_trainer import rebuild, twin_of
 
 ROWS = 16
@@ -17,10 +19,11 @@ ROWS = 16
 TIMING = re.compile(r"_(runtime|per_second|preparation_time|mem_.*)$")
 
 
-def check_objective_is_returned(trainer: Any, objective: str) -> None:
+def check_objective_is_returned(trainer: Any, objective: str, weighed: Iterable[str] = ()) -> None:
     """Evaluate a few rows with an untrained twin; raise `BadInput` if the objective is not among the metrics.
 
-    Metrics that cannot be computed on so few rows are left to trial 0.
+    What is `weighed` against it must be there, too, but for the seconds. Metrics that cannot be computed on so few
+    rows are left to trial 0.
     """
     try:
         metrics = probe_metrics(trainer)
@@ -29,6 +32,9 @@ def check_objective_is_returned(trainer: Any, objective: str) -> None:
     names = sorted(name for name in metrics if not TIMING.search(name))
     if objective not in names:
         raise BadInput(f"the evaluation returns no {objective!r}", hint=did_you_mean(objective, names))
+    for name in weighed:
+        if name not in (*names, SECONDS):
+            raise BadInput(f"the evaluation returns no {name!r}", hint=did_you_mean(name, [*names, SECONDS]))
 
 
 def probe_metrics(trainer: Any) -> dict[str, float]:

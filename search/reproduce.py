@@ -13,7 +13,8 @@ from ..spaces.space import Space
 from ..studies.plain import mapping_of
 from ..studies.records import Study
 from .limits import Limits
-from .options import RunOptions
+from .objectives import objectives_of
+from .options import RunOptions, listed
 from .record import last_part
 from .strategy import ETA, LADDER, LARGEST_RUNG, QUICK, Strategy
 
@@ -41,7 +42,7 @@ def recipe(study: Study, *, to_publish: bool = False) -> Recipe:
         kept = {name: last_part(str(value)) if name in PLACES and value else value for name, value in kept.items()}
     preset, constants, text = space_of(mapping_of(identity.get("space")))
     words = ["hpsearch", "run", "--study", study.name, "--trials", str(study.trials)]
-    words += flags(kept)
+    words += flags({**kept, "objective": objective_names(study, kept)})
     words += ["--space", preset or SPACE_FILE] if preset != "default" else []
     for name, value in constants.items():
         words += ["--set", f"{name}={value}"]
@@ -54,6 +55,12 @@ def insisted(study: Study, identity: Mapping[str, Any]) -> bool:
     """Return whether the search kept to its subset without a look for a signal, where one would have been taken."""
     looks = not study.objective.endswith("loss") and identity.get("pruner") != PBT
     return looks and not study.signal and not study.checking and identity.get("fraction", 1.0) * ETA <= LARGEST_RUNG
+
+
+def objective_names(study: Study, kept: Mapping[str, Any]) -> list[str]:
+    """Return what to type as objectives: the first where it was said, and before whatever is weighed against it."""
+    first, *weighed = [one.typed for one in objectives_of(study)]
+    return [*(listed(kept.get("objective")) or ([first] if weighed else [])), *weighed]
 
 
 def flags(kept: Mapping[str, Any]) -> list[str]:

@@ -24,8 +24,10 @@ from .checks import (
 from .factory import factory_name
 from .limits import Limits
 from .loop import Plan
+from .objectives import first_and_weighed
 from .options import DEFAULT_STORE
 from .own_code import OwnCode
+from .own_problem import LOSS
 from .population import score_from
 from .replay import Replay, replay
 from .retrain import retrain, winner
@@ -109,7 +111,7 @@ def search_trainer(
     subset: float = 1.0,
     study: str = "study",
     store: str = DEFAULT_STORE,
-    objective: str = "eval_loss",
+    objective: str | Sequence[str] = LOSS,
     direction: str | None = None,
     score: str = "best",
     sampler: str = "tpe",
@@ -138,6 +140,10 @@ def search_trainer(
     anything else unless given, `seed` the Trainer's own. `score` is the `best` or `last` evaluation of a trial. The
     baseline, trial 0, is what the Trainer would train with.
 
+    Of a list of objectives the first is the one that steers the search, and the one that `direction` is of. The others
+    (`seconds` are those of a trial's training) are weighed against it afterwards: `hpsearch best` and `hpsearch report`
+    show the Pareto front, which is the configurations that no other beats in all of them.
+
     On a subset, the best third of the configurations is run again on three times the data, and so on (`strategy`:
     `ladder`, or `single` for one rung), and the best one and the baseline on all of it (`confirm`: `quick`; `full`
     compares `finalists` of them over `seeds` seeds, `none` nobody). What came out is `SearchedStudy.verdict`. Before,
@@ -165,6 +171,7 @@ def search_trainer(
         sampler=check_sampler(sampler),
         pruner=check_pruner(pruner),
     )
+    steering, weighed = first_and_weighed(objective)
     check_trials(trials)
     check_timeout(timeout)
     limits = Limits.checked(
@@ -172,7 +179,7 @@ def search_trainer(
     )
     folder = None if output_dir is None else Path(output_dir)
     check_places(store, study, fork=fork, output_dir=folder)
-    problem = checked_problem(template, plan, objective, direction)
+    problem = checked_problem(template, plan, steering or LOSS, direction, weighed)
     asked: dict[str, Any] = {
         "name": study,
         "trials": trials,
