@@ -183,7 +183,7 @@ def show_best(store_url: str, name: str, *, as_json: bool) -> None:
     }
     mapping_table(f"{study.name}: trial {best.number}", {**about, **shown_params(best), **best.metrics})
     if front is not None:
-        print_front(front)
+        print_front(front, best)
 
 
 def _checkpoint(study: Study, trial: Trial) -> dict[str, str | None]:

@@ -12,20 +12,23 @@ from .pareto import Front
 from .view import short, short_values, shown_params
 
 
-def print_front(front: Front) -> None:
-    """Print which configurations no other beats."""
+def print_front(front: Front, best: Trial) -> None:
+    """Print which configurations no other beats, that of the study's best trial marked."""
+    show_line("")
     if not front.trials:
         show_line(front_sentence(front))
         return
     table = new_table(front_sentence(front), "trial", *(one.words for one in front.objectives), "values")
     for trial in front.trials:
-        add_row(table, trial.number, *(one.text(trial) for one in front.objectives), values_words(trial))
-    show(table)
+        mark = " *" if trial.number == best.first_number else ""
+        add_row(table, f"{trial.number}{mark}", *(one.text(trial) for one in front.objectives), values_words(trial))
+    show(table, lines=len(front.trials))
 
 
 def front_sentence(front: Front) -> str:
     """Return what was compared, and on which share of the data."""
-    names = " and ".join(one.typed for one in front.objectives)
+    *others, last = [one.typed for one in front.objectives]
+    names = f"{', '.join(others)} and {last}"
     if not front.trials:
         return f"Pareto front in {names}: no trial of the search is complete and has a number for each"
     where = "all the data" if front.fraction == 1.0 else f"{short(front.fraction)} of the data"

@@ -14,7 +14,7 @@ from ..studies.plain import mapping_of
 from ..studies.records import Study
 from .limits import Limits
 from .objectives import objectives_of
-from .options import RunOptions, listed
+from .options import RunOptions
 from .record import last_part
 from .strategy import ETA, LADDER, LARGEST_RUNG, QUICK, Strategy
 
@@ -59,8 +59,8 @@ def insisted(study: Study, identity: Mapping[str, Any]) -> bool:
 
 def objective_names(study: Study, kept: Mapping[str, Any]) -> list[str]:
     """Return what to type as objectives: the first where it was said, and before whatever is weighed against it."""
-    first, *weighed = [one.typed for one in objectives_of(study)]
-    return [*(listed(kept.get("objective")) or ([first] if weighed else [])), *weighed]
+    said, (first, *weighed) = kept.get("objective"), [one.typed for one in objectives_of(study)]
+    return [str(said), *weighed] if said else [first, *weighed] if weighed else []
 
 
 def flags(kept: Mapping[str, Any]) -> list[str]:

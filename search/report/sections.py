@@ -171,7 +171,9 @@ def front_table(facts: Facts) -> Table:
         for one in front.trials[:MOST_ROWS]
     ]
     head = ("trial", *(one.words for one in front.objectives), *names, "what")
-    return Table(title=front_sentence(front), head=head, rows=rows, sortable=True)
+    left = len(front.trials) - len(rows)
+    note = f"The first {len(rows)} of {len(front.trials)}; `hpsearch best --json` has all of them." if left else ""
+    return Table(title=front_sentence(front), head=head, rows=rows, note=note, sortable=True)
 
 
 def class_tables(facts: Facts) -> list[Table]:
