@@ -38,7 +38,7 @@ def front_of(study: Study, trials: Sequence[Trial]) -> Front | None:
     able = [one for one in trials if is_comparable(one) and all(each.value(one) is not None for each in objectives)]
     seen = Counter(one.fraction for one in able if one.fraction is not None)
     fraction = max(seen, key=lambda one: (seen[one], one), default=None)
-    compared = [one for one in able if one.fraction == fraction is not None]
+    compared = [one for one in able if fraction is not None and one.fraction == fraction]
     front = pareto_front(compared, objectives)
     return Front(objectives=objectives, fraction=fraction, compared=compared, trials=front)
 

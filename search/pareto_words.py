@@ -30,7 +30,7 @@ def front_sentence(front: Front) -> str:
     *others, last = [one.typed for one in front.objectives]
     names = f"{', '.join(others)} and {last}"
     if not front.trials:
-        return f"Pareto front in {names}: no trial of the search is complete and has a number for each"
+        return f"Pareto front in {names}: no trial of the search is complete, not collapsed, and has a number for each"
     where = "all the data" if front.fraction == 1.0 else f"{short(front.fraction)} of the data"
     return (
         f"Pareto front in {names}: {len(front.trials)} of {len(front.compared)} trials on {where}, beaten by no other"

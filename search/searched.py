@@ -28,6 +28,7 @@ from .objectives import first_and_weighed
 from .options import DEFAULT_STORE
 from .own_code import OwnCode
 from .own_problem import LOSS
+from .pareto import front_of
 from .population import score_from
 from .replay import Replay, replay
 from .retrain import retrain, winner
@@ -72,6 +73,15 @@ class SearchedStudy:
     def best(self) -> Trial:
         """The best complete trial of those that saw the most data. Raises `HpsearchError` if there is none."""
         return winner(self._run)
+
+    @property
+    def front(self) -> list[Trial]:
+        """The trials of the search that no other beats in all of several objectives, the best in the first one first.
+
+        Empty for a study of one objective.
+        """
+        found = front_of(self._run.store.study(self.name), self.trials)
+        return [] if found is None else list(found.trials)
 
     @property
     def best_checkpoint(self) -> Path:
@@ -141,8 +151,9 @@ def search_trainer(
     baseline, trial 0, is what the Trainer would train with.
 
     Of a list of objectives the first is the one that steers the search, and the one that `direction` is of. The others
-    (`seconds` are those of a trial's training) are weighed against it afterwards: `hpsearch best` and `hpsearch report`
-    show the Pareto front, which is the configurations that no other beats in all of them.
+    (`seconds` are those of a trial's training) are weighed against it afterwards: `SearchedStudy.front`,
+    `hpsearch best` and `hpsearch report` have the Pareto front, which is the configurations that no other beats in all
+    of them.
 
     On a subset, the best third of the configurations is run again on three times the data, and so on (`strategy`:
     `ladder`, or `single` for one rung), and the best one and the baseline on all of it (`confirm`: `quick`; `full`

@@ -75,7 +75,13 @@ def sections(facts: Facts) -> list[Section]:
         Section(
             name="winner", title="The winner", pictures=("gain",), tables=[values_table(facts), finals_table(facts)]
         ),
-        Section(name="front", title="Pareto front", pictures=("front",), tables=[front_table(facts)]),
+        Section(
+            name="front",
+            title="Pareto front",
+            pictures=("front",),
+            tables=[front_table(facts)],
+            texts=[front_sentence(facts.front)] if facts.front and not facts.front.trials else [],
+        ),
         Section(name="classes", title="Class by class", tables=class_tables(facts)),
         Section(name="mattered", title="What mattered", pictures=("importance", "slices", "parallel")),
         Section(name="time", title="Where the time went", pictures=("time",), texts=ledger_texts(facts)),

@@ -17,6 +17,7 @@ import optuna
 import pytest
 
 from hpsearch.search import ledger
+from hpsearch.search.command_output import next_commands
 from hpsearch.search.objectives import (
     SECONDS,
     TRAIN,
@@ -183,17 +184,17 @@ def test_a_study_of_one_objective_has_no_front(store):
 
 
 def test_where_nothing_can_be_compared_it_is_said(store):
-    """A metric that no trial has leaves the front empty, and the page without its part."""
+    """A metric that no trial has leaves the front empty; a table or a page that says nothing would be a riddle."""
     study = told_study(store, limits={"weighed": [{"name": "eval_wer", "direction": "minimize"}]})
     ended(store, study, 0.6)
 
-    said = done("best", "told")
+    said = [done("best", "told").out, done("report", "told", "--format", "md").out]
 
-    assert "Pareto front in accuracy and wer: no trial of the search is complete and has a number" in said.out
+    words = "Pareto front in accuracy and wer: no trial of the search is complete, not collapsed, and has a number"
+    assert all(words in one for one in said)
     assert {"compared": 0, "trials": [], "fraction": None}.items() <= done("best", "told", "--json").json()[
         "front"
     ].items()
-    assert "Pareto" not in done("report", "told", "--format", "md").out
 
 
 @pytest.mark.parametrize("weighed", [5, "seconds", [5], [{}], [{"name": "x", "direction": "up"}], {"name": 1}, None])
@@ -363,6 +364,24 @@ def test_the_command_that_reproduces_names_them_all(searched):
     assert "--objective accuracy --objective seconds --objective loss" in command
 
 
+def test_the_front_travels_with_the_study(searched):
+    """An exported study has the same front where it is imported."""
+    done("export", "mine", "-o", "mine.json")
+    done("import", "mine.json", "--store", "sqlite:///elsewhere.db")
+
+    here, there = (done("best", "mine", "--json", *more).json() for more in ((), ("--store", "sqlite:///elsewhere.db")))
+    assert here["front"] == there["front"]
+
+
+def test_what_to_type_next_is_where_the_front_is(searched):
+    """Whoever asked for several objectives is told, at the end of the search, which command shows the front."""
+    with StudyStore.open(URL) as store:
+        study = store.study("mine")
+
+    assert "\n  hpsearch best mine" in next_commands(study, URL, None)
+    assert "hpsearch best" not in next_commands(dataclasses.replace(study, limits={}), URL, None)
+
+
 def test_a_later_run_weighs_something_else(searched):
     """The study is the same problem, and its trials stay; the first objective is another problem, and refused."""
     before = done("trials", "mine", "--json").json()
@@ -447,6 +466,8 @@ def test_a_trainer_weighs_what_its_evaluation_returns(toy):
     assert (LOSS, TIME, ACCURACY) == tuple(front.objectives)
     assert 2 == len(front.compared)
     assert study.best.score == front.trials[0].score
+    assert study.front == front.trials
+    assert [] == toy.search(toy.trainer(), objective="loss").front
 
 
 @pytest.mark.parametrize(
