@@ -21,6 +21,7 @@ from ..spaces.transfer import bracket
 from ..studies.export import INTERNAL
 from ..studies.plain import plain
 from ..studies.records import Failure, Model, Phase, Study, StudySummary, Trial, TrialState
+from .objectives import weighed_of
 from .options import DEFAULT_STORE
 from .sparkline import curve_of, ends_of, sparkline
 from .strategy import Strategy
@@ -175,6 +176,8 @@ def next_commands(study: Study, store_url: str, model: Model | None) -> str:
     name = as_typed(study.name)
     store = "" if store_url == DEFAULT_STORE else f" --store {shlex.quote(_safe(store_url))}"
     lines = [f"hpsearch trials{store} {name}"]
+    if weighed_of(study):
+        lines.append(f"hpsearch best{store} {name}")
     if model is None:
         lines.append(f"hpsearch retrain{store} {name}")
     elif model.spec.get("task"):
@@ -274,6 +277,7 @@ def print_check(problem: Any, trials: int, strategy: Strategy, *, as_json: bool)
         "task": problem.task_name,
         "model": problem.model_name,
         "objective": f"{problem.objective} ({problem.direction})",
+        **({"weighed against": ", ".join(one.words for one in problem.weighed)} if problem.weighed else {}),
         "rows": ", ".join(f"{name} {count}" for name, count in rows.items()),
         "a trial trains on": f"{seen} rows ({plan.fraction:g} of {rows['train']})",
         "trials": f"{trials}, proposed by {plan.sampler}, pruned by {plan.pruner}",

@@ -27,6 +27,7 @@ from .checks import (
 from .command_output import emit, next_commands, outcome_json, outcome_table, print_check, print_replay, show_line
 from .interrupts import raise_if_interrupted
 from .limits import Limits
+from .objectives import first_and_weighed
 from .options import RunOptions
 from .own_code import OwnCode, check_own_trainer
 from .priors import Prior
@@ -337,6 +338,7 @@ def check_numbers(options: RunOptions) -> None:
         check_seed(options.seed)
     check_timeout(options.timeout)
     limits_of(options)
+    first_and_weighed(options.objective)
     check_score(options.score)
     check_select_on(options.select_on)
     check_sampler(options.sampler)

@@ -31,6 +31,9 @@ from .command_output import (
     worker_place,
 )
 from .limits import Limits
+from .objectives import weighed_of
+from .pareto import front_of
+from .pareto_words import front_json, print_front
 from .paths import DEFAULT_OUTPUT, StudyPaths
 from .removal import remove
 from .strategy import Strategy
@@ -70,6 +73,7 @@ def show_study(store_url: str, name: str, *, as_json: bool) -> None:
         "collapsed": collapsed(trials),
         "limits": Limits.of(study).to_dict(),
         "strategy": Strategy.of(study).to_dict(),
+        "weighed": [one._asdict() for one in weighed_of(study)],
         "signal": study.signal,
         "verdict": study.verdict,
         "checkpoint_bytes": _on_disk(study, StudyPaths.checkpoint_bytes, 0),
@@ -120,6 +124,7 @@ def _standing(study: Study, standing: Mapping[str, Any]) -> dict[str, str]:
         "max failures": f"{limits['max_failures'] or study.trials} in a row",
         "trial timeout": "none" if timeout is None else f"{timeout} s",
         "strategy": f"{standing['strategy']['name']}, finals: {standing['strategy']['confirm']}",
+        "weighed against": ", ".join(one.words for one in weighed_of(study)),
         "reports to": ", ".join(trackers_of(study)),
         "keep": f"{limits['keep']} checkpoint{'' if limits['keep'] == 1 else 's'}",
         "checkpoints": size(standing["checkpoint_bytes"]),
@@ -156,13 +161,17 @@ def show_best(store_url: str, name: str, *, as_json: bool) -> None:
 
     `checkpoint` is its folder on this machine, or null. Where another machine has it, `checkpoint_host` and
     `checkpoint_path` say which, and where on it; in the table that is `PATH on HOST`.
+
+    Below it, and under `front`, is the Pareto front of a study of several objectives; see `pareto.front_of`.
     """
     store = StudyStore.open(store_url)
     study = store.study(name)
     best = _best_of(store, study)
     kept = _checkpoint(study, best)
+    front = front_of(study, store.trials(study.study_id)) if weighed_of(study) else None
     if as_json:
-        emit({"study": study.name, **trial_json(best), **kept})
+        weighed = {} if front is None else {"front": front_json(front)}
+        emit({"study": study.name, **trial_json(best), **kept, **weighed})
         return
     there = f"{kept['checkpoint_path']} on {kept['checkpoint_host']}" if "checkpoint_host" in kept else "-"
     about = {
@@ -173,6 +182,8 @@ def show_best(store_url: str, name: str, *, as_json: bool) -> None:
         "checkpoint": kept["checkpoint"] or there,
     }
     mapping_table(f"{study.name}: trial {best.number}", {**about, **shown_params(best), **best.metrics})
+    if front is not None:
+        print_front(front, best)
 
 
 def _checkpoint(study: Study, trial: Trial) -> dict[str, str | None]:

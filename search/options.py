@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -23,6 +23,23 @@ STORE_HELP = "SQL database that keeps the studies"
 def opt(default: Any, text: str, *, flag: str | None = None, env: str | None = None, metavar: str | None = None) -> Any:
     """Return a field with what the command line needs to know of it."""
     return field(default=default, metadata={"help": text, "flag": flag, "env": env, "metavar": metavar})
+
+
+class TextOrList:
+    """Beside the type of an option: in a file one text may stand for a list of it, and null for none."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
+        """Return what pydantic reads such an option with."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(listed, handler(source))
+
+
+def listed(value: Any) -> Any:
+    """Return a text as a list of one, and None as an empty one; anything else as it is."""
+    if value is None:
+        return []
+    return [value] if isinstance(value, str) else value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +72,15 @@ class RunOptions:
     freeze_encoder: bool = opt(False, "train the head alone")
     space: str = opt("default", "preset, see `hpsearch spaces`, or a YAML file", metavar="NAME_OR_FILE")
     set: list[str] = opt((), "fix a hyperparameter, or set one the space lacks, repeatable", metavar="NAME=VALUE")
-    objective: str | None = opt(
-        None, "metric to optimise [default: the task's; eval_loss with --trainer]", metavar="METRIC"
+    objective: Annotated[list[str], TextOrList()] = opt(
+        (),
+        "metric to optimise; repeatable: the first alone steers the search, `best` and `report` weigh the others, or"
+        " the `seconds` of training, against it [default: the task's; eval_loss with --trainer]",
+        metavar="METRIC",
     )
-    direction: str | None = opt(None, "maximize or minimize [default: the metric's]", metavar="D")
+    direction: str | None = opt(
+        None, "of the first objective: maximize or minimize [default: the metric's]", metavar="D"
+    )
     score: str = opt("best", "evaluation that gives a trial its score: best or last")
     subset: float = opt(0.1, "share of the training data that trials see")
     select_on: str = opt(

@@ -7,6 +7,7 @@ import dataclasses
 from ..spaces.space import Space
 from .factory import trainer_from
 from .loop import Plan
+from .objectives import first_and_weighed
 from .options import RunOptions
 from .own_code import absolute, short_name
 from .population import score_from
@@ -33,5 +34,6 @@ def own_problem(options: RunOptions, space: Space) -> Problem:
         sampler=options.sampler,
         pruner=options.pruner,
     )
-    problem = checked_problem(trainer, plan, options.objective or LOSS, options.direction)
+    objective, weighed = first_and_weighed(options.objective)
+    problem = checked_problem(trainer, plan, objective or LOSS, options.direction, weighed)
     return dataclasses.replace(problem, task_name=short_name(named))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from torch.utils.data import Subset
@@ -10,6 +11,7 @@ from torch.utils.data import Subset
 from ..spaces.errors import BadInput, did_you_mean
 from .accelerate_state import accelerate_state_kept
 from .configuration import fresh_arguments
+from .objectives import SECONDS
 from .streams import first_rows as first_of_stream
 from .streams import is_stream
 from .trial_trainer import rebuild, twin_of
@@ -20,11 +22,12 @@ ROWS = 16
 TIMING = re.compile(r"_(runtime|per_second|preparation_time|mem_.*)$")
 
 
-def check_objective_is_returned(trainer: Any, objective: str) -> None:
+def check_objective_is_returned(trainer: Any, objective: str, weighed: Iterable[str] = ()) -> None:
     """Evaluate a few rows with an untrained twin; raise `BadInput` if the objective is not among the metrics.
 
-    Metrics that cannot be computed on so few rows are left to trial 0; whatever else the evaluation raises would end
-    every trial, and is told with its place in the user's code.
+    What is `weighed` against it must be there, too, but for the seconds. Metrics that cannot be computed on so few
+    rows are left to trial 0; whatever else the evaluation raises would end every trial, and is told with its place in
+    the user's code.
     """
     try:
         metrics = probe_metrics(trainer)
@@ -35,6 +38,9 @@ def check_objective_is_returned(trainer: Any, objective: str) -> None:
     names = sorted(name for name in metrics if not TIMING.search(name))
     if objective not in names:
         raise BadInput(f"the evaluation returns no {objective!r}", hint=did_you_mean(objective, names))
+    for name in weighed:
+        if name not in (*names, SECONDS):
+            raise BadInput(f"the evaluation returns no {name!r}", hint=did_you_mean(name, [*names, SECONDS]))
 
 
 def probe_metrics(trainer: Any) -> dict[str, float]:

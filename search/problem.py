@@ -15,6 +15,7 @@ from ..spaces.space import Space
 from .adapter_check import uses_adapters, usual_values
 from .configuration import plain
 from .loop import Plan
+from .objectives import Objective
 from .population import PBT, check_changeable
 from .prepared import check_subset
 from .splits import Splits, SplitSource, labels_of, row_count
@@ -29,7 +30,7 @@ ScorePredictions = Callable[[Any, Any], float]
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """What is searched: a template Trainer, the data behind it, a space, one objective."""
+    """What is searched: a template Trainer, the data behind it, a space, one objective that steers."""
 
     trainer: Any
     source: SplitSource
@@ -39,6 +40,7 @@ class Problem:
     task_name: str
     model_name: str
     identity: dict[str, Any]
+    weighed: tuple[Objective, ...] = ()  #: what the objective is weighed against afterwards; no part of the identity
     score_predictions: ScorePredictions | None = None  #: where predictions of a report split can be scored
     max_length: int | None = None  #: tokens of an example unless the space has `data.max_length`; None: not ours
     notes: dict[str, Any] = field(default_factory=dict)  #: worth knowing, but not part of the identity

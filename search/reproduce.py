@@ -13,6 +13,7 @@ from ..spaces.space import Space
 from ..studies.plain import mapping_of
 from ..studies.records import Study
 from .limits import Limits
+from .objectives import objectives_of
 from .options import RunOptions
 from .record import last_part
 from .strategy import QUICK, SINGLE, Strategy
@@ -41,12 +42,18 @@ def recipe(study: Study, *, to_publish: bool = False) -> Recipe:
         kept = {name: last_part(str(value)) if name in PLACES and value else value for name, value in kept.items()}
     preset, constants, text = space_of(mapping_of(identity.get("space")))
     words = ["hpsearch", "run", "--study", study.name, "--trials", str(study.trials)]
-    words += flags(kept)
+    words += flags({**kept, "objective": objective_names(study, kept)})
     words += ["--space", preset or SPACE_FILE] if preset != "default" else []
     for name, value in constants.items():
         words += ["--set", f"{name}={value}"]
     words += strategy_flags(Strategy.of(study)) + limit_flags(Limits.of(study))
     return Recipe(shlex.join(words), text)
+
+
+def objective_names(study: Study, kept: Mapping[str, Any]) -> list[str]:
+    """Return what to type as objectives: the first where it was said, and before whatever is weighed against it."""
+    said, (first, *weighed) = kept.get("objective"), [one.typed for one in objectives_of(study)]
+    return [str(said), *weighed] if said else [first, *weighed] if weighed else []
 
 
 def flags(kept: Mapping[str, Any]) -> list[str]:

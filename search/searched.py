@@ -24,8 +24,11 @@ from .checks import (
 from .factory import factory_name
 from .limits import Limits
 from .loop import Plan
+from .objectives import first_and_weighed
 from .options import DEFAULT_STORE
 from .own_code import OwnCode
+from .own_problem import LOSS
+from .pareto import front_of
 from .population import score_from
 from .replay import Replay, replay
 from .retrain import retrain, winner
@@ -75,6 +78,15 @@ class SearchedStudy:
         return winner(self._run)
 
     @property
+    def front(self) -> list[Trial]:
+        """The trials of the search that no other beats in all of several objectives, the best in the first one first.
+
+        Empty for a study of one objective.
+        """
+        found = front_of(self._run.store.study(self.name), self.trials)
+        return [] if found is None else list(found.trials)
+
+    @property
     def best_checkpoint(self) -> Path:
         """The folder with the best trial's model, as it was at the evaluation that gave the score.
 
@@ -115,7 +127,7 @@ def search_trainer(
     subset: float = 1.0,
     study: str = "study",
     store: str = DEFAULT_STORE,
-    objective: str = "eval_loss",
+    objective: str | Sequence[str] = LOSS,
     direction: str | None = None,
     score: str = "best",
     sampler: str = "tpe",
@@ -148,6 +160,11 @@ def search_trainer(
     anything else unless given, `seed` the Trainer's own. `score` is the `best` or `last` evaluation of a trial. The
     baseline, trial 0, is what the Trainer would train with.
 
+    Of a list of objectives the first is the one that steers the search, and the one that `direction` is of. The others
+    (`seconds` are those of a trial's training) are weighed against it afterwards: `SearchedStudy.front`,
+    `hpsearch best` and `hpsearch report` have the Pareto front, which is the configurations that no other beats in all
+    of them.
+
     On a subset, the best configuration and the baseline are trained again on all the data and compared there
     (`confirm`: `quick`; `full` compares `finalists` of them over `seeds` seeds, `none` nobody). With the `strategy`
     `ladder` the best third is first run again on three times the data, and so on. What came out is `verdict`.
@@ -174,6 +191,7 @@ def search_trainer(
         sampler=check_sampler(sampler),
         pruner=check_pruner(pruner),
     )
+    steering, weighed = first_and_weighed(objective)
     check_trials(trials)
     check_timeout(timeout)
     limits = Limits.checked(
@@ -181,7 +199,7 @@ def search_trainer(
     )
     folder = None if output_dir is None else Path(output_dir)
     check_places(store, study, fork=fork, output_dir=folder)
-    problem = checked_problem(template, plan, objective, direction)
+    problem = checked_problem(template, plan, steering or LOSS, direction, weighed)
     check_shareable(problem, who.processes_per_trial)
     asked: dict[str, Any] = {
         "name": study,

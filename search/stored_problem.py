@@ -16,7 +16,8 @@ from ..spaces.space import Space
 from ..studies.identity import ensure_same_problem
 from ..studies.records import Study
 from .models import ModelSource, check_model
-from .options import RunOptions, assignments
+from .objectives import first_and_weighed
+from .options import RunOptions, assignments, listed
 from .own_code import NO_CODE, OwnCode, short_name
 from .tasks import Task, custom_task, task_named
 
@@ -80,7 +81,8 @@ def stored_problem(
 def options_of(study: Study, kept: Mapping[str, Any]) -> RunOptions:
     """Return the options that a study keeps. Raises `BadInput` where another program has written them."""
     try:
-        return RunOptions(**{**kept, "data_dir": kept["data_dir"] and Path(kept["data_dir"])})
+        typed = {"data_dir": kept["data_dir"] and Path(kept["data_dir"]), "objective": listed(kept.get("objective"))}
+        return RunOptions(**{**kept, **typed})
     except (TypeError, KeyError) as error:
         raise BadInput(
             f"the options kept with study {study.name!r} are not ones of this release: {error}",
@@ -144,6 +146,7 @@ def problem_of(
     if study is not None:
         model, task = dataclasses.replace(model, called=study.model), dataclasses.replace(task, name=study.task)
     check_model(model)
+    objective, weighed = first_and_weighed(options.objective)
     with chatter_away():
         from . import raw_cache
         from .loop import Plan
@@ -162,7 +165,8 @@ def problem_of(
                 sampler=options.sampler,
                 pruner=options.pruner,
             ),
-            objective=options.objective,
+            objective=objective,
+            weighed=weighed,
             direction=options.direction,
             precision=options.precision,
             cache=cache_folder(),
@@ -198,8 +202,12 @@ def load(options: RunOptions, task: Task) -> Any:
 
 
 def kept_options(options: RunOptions) -> dict[str, Any]:
-    """Return the options that make the problem, as JSON with absolute paths."""
+    """Return the options that make the problem, as JSON with absolute paths.
+
+    What the objective is weighed against makes no other problem, and a later search may change it: see `objectives`.
+    """
     kept = {name: getattr(options, name) for name in PROBLEM_OPTIONS}
+    kept["objective"] = first_and_weighed(options.objective)[0]
     for name in ("data_dir", "train_file", "validation_file"):
         if kept[name] is not None and Path(kept[name]).exists():
             kept[name] = str(Path(kept[name]).absolute())

@@ -20,6 +20,7 @@ from ..studies.store import StudyStore
 from .flatness import check_noise_is_known
 from .limits import Limits
 from .loop import SearchLoop
+from .objectives import kept
 from .own_code import NO_CODE, OwnCode
 from .paths import DEFAULT_OUTPUT, StudyPaths, writable_folder
 from .priors import PRIORS, Prior, priors_of
@@ -150,6 +151,7 @@ def open_study(
             **limits.to_dict(),
             "strategy": strategy.to_dict(),
             REPORT_TO: list(report_to),
+            **kept(problem.weighed),
             **({PRIORS: [one._asdict() for one in priors]} if priors else {}),
         },
         backend=backend,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from .collator import TaskCollator
 from .loop import Plan
 from .metrics import compute_metrics, score
 from .models import ModelInit, ModelSource, load_tokenizer, model_fingerprint
+from .objectives import SECONDS, Objective, weighed_by_name
 from .own_code import NO_CODE, OwnCode
 from .own_parts import OwnModelInit, check_outputs, own_identity, own_metrics, own_model_init
 from .precision import precision_arguments, resolve_precision
@@ -24,7 +25,7 @@ from .probe import check_objective_is_returned
 from .problem import Problem, ScorePredictions, check_plan, check_subset_of, common_identity, rows_of
 from .raw import RawData
 from .splits import Splits
-from .tasks import Task, check_objective
+from .tasks import MINIMIZE, Task, check_objective
 from .trainer_problem import key_and_direction
 
 DATA_NAMES = ("max_length",)
@@ -87,15 +88,18 @@ def task_problem(
     direction: str | None,
     precision: str,
     cache: Path,
+    weighed: Sequence[str] = (),
     select_on: str = TRAIN,
     code: OwnCode = NO_CODE,
 ) -> Problem:
     """Return the problem of a task and a model; `select_on` is as in `prepared.split`, `code` what the user brings.
 
-    Raises `BadInput` for whatever cannot be searched, before anything is trained.
+    `weighed` are names of what the objective is weighed against. Raises `BadInput` for whatever cannot be searched,
+    before anything is trained.
     """
     task = raw.task
     objective, direction = checked_objective(task, objective, direction, code)
+    against = checked_weighed(task, weighed, code)
     tokenizer = load_tokenizer(model, texts_of(raw))
     own = own_model_init(code, model, task, tokenizer)
     model_init = own or ModelInit(source=model, task=task, tokenizer=tokenizer)
@@ -108,7 +112,7 @@ def task_problem(
     if own is not None:
         check_outputs(trainer.model, task)
     if code.compute_metrics is not None:
-        check_objective_is_returned(trainer, objective)
+        check_objective_is_returned(trainer, objective, [one.name for one in against])
     check_adapters(trainer.model, plan.space, freezes=None if own else model.freeze_encoder)
     check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
     identity = task_identity(source.prepared(), model_init, precision, select_on)
@@ -118,6 +122,7 @@ def task_problem(
         plan=plan,
         objective=objective,
         direction=direction,
+        weighed=against,
         task_name=task.name,
         model_name=model.short_name,
         score_predictions=prediction_score(task, objective) if code.compute_metrics is None else None,
@@ -141,6 +146,16 @@ def checked_objective(task: Task, objective: str | None, direction: str | None, 
             hint="say which: --objective NAME",
         )
     return key_and_direction(objective, direction)
+
+
+def checked_weighed(task: Task, names: Sequence[str], code: OwnCode) -> tuple[Objective, ...]:
+    """Return what the objective is weighed against: metrics as in `checked_objective`, or the seconds of training."""
+    if code.compute_metrics is not None:
+        return weighed_by_name(names)
+    return tuple(
+        Objective(SECONDS, MINIMIZE) if name == SECONDS else Objective(*check_objective(task, name, beside=[SECONDS]))
+        for name in names
+    )
 
 
 def prediction_score(task: Task, objective: str) -> ScorePredictions | None:

@@ -311,19 +311,21 @@ def custom_task(text_columns: Sequence[str], label_column: str, *, name: str = "
     )
 
 
-def check_objective(task: Task, metric: str, direction: str | None = None) -> tuple[str, str]:
+def check_objective(
+    task: Task, metric: str, direction: str | None = None, *, beside: Sequence[str] = ()
+) -> tuple[str, str]:
     """Return the objective (`eval_accuracy`) and its direction for a metric, `accuracy` or `eval_accuracy`.
 
     One named metric, never a sum of them (pains A2), and never a timing (A3). Before the labels of a task are
     known every metric is accepted. Raises `BadInput` for another name, and for a direction that clashes with
-    the metric.
+    the metric; what else might have been meant is `beside`.
     """
     name = metric.removeprefix("eval_")
     known = (*(task.metrics or METRICS), LOSS)
     if name in NOT_METRICS:
-        raise BadInput(f"{metric!r} is no metric: it does not say how good a model is", hint=_known(known))
+        raise BadInput(f"{metric!r} is no metric: it does not say how good a model is", hint=_known((*known, *beside)))
     if name not in known:
-        raise BadInput(f"task {task.name!r} has no metric {metric!r}", hint=did_you_mean(name, known))
+        raise BadInput(f"task {task.name!r} has no metric {metric!r}", hint=did_you_mean(name, (*known, *beside)))
     return f"eval_{name}", _check_direction(name, direction)
 
 

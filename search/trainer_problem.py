@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from transformers import Trainer, TrainingArguments
@@ -14,6 +15,7 @@ from .early_stopping import check_stopping, stopping_words
 from .fingerprints import dataset_fingerprint, model_config_fingerprint
 from .loop import Plan
 from .max_steps import without_epochs
+from .objectives import weighed_by_name
 from .probe import check_objective_is_returned
 from .problem import Problem, check_plan, check_subset_of, common_identity, rows_of
 from .splits import GivenSplits
@@ -113,12 +115,18 @@ def check_schedule(args: TrainingArguments, fraction: float, *, streams: bool) -
         )
 
 
-def checked_problem(trainer: Any, plan: Plan, objective: str, direction: str | None) -> Problem:
-    """Return the problem of a Trainer. Raises `BadInput` for one that cannot be searched, or has no such objective."""
+def checked_problem(
+    trainer: Any, plan: Plan, objective: str, direction: str | None, weighed: Iterable[str] = ()
+) -> Problem:
+    """Return the problem of a Trainer; `weighed` are names of what its objective is weighed against.
+
+    Raises `BadInput` for a Trainer that cannot be searched, or whose evaluation does not return one of them.
+    """
     key, direction = key_and_direction(objective, direction)
+    against = weighed_by_name(weighed)
     problem = trainer_problem(trainer, plan, objective=key, direction=direction)
-    check_objective_is_returned(trainer, key)
-    return problem
+    check_objective_is_returned(trainer, key, [one.name for one in against])
+    return dataclasses.replace(problem, weighed=against)
 
 
 def trainer_seed(trainer: Any) -> int:

@@ -12,6 +12,7 @@ from ...studies.plain import mapping_of
 from ...studies.records import Failure, Model, Phase, Study, Trial, TrialState
 from ...studies.store import StudyStore
 from ..command_output import baseline_of, gain_words
+from ..pareto import Front, front_of
 from ..verdict_words import summary_lines
 from ..view import shown_params
 
@@ -158,6 +159,11 @@ class Facts:
     def is_better(self, score: float, than: float | None) -> bool:
         """Return whether a score is better than another, or there is no other."""
         return than is None or (score > than if self.maximize else score < than)
+
+    @cached_property
+    def front(self) -> Front | None:
+        """The configurations that no other beats; None for a study of one objective."""
+        return front_of(self.study, self.trials)
 
     @property
     def full_training(self) -> float | None:

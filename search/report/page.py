@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from ...studies.clock import utc_now
 from .facts import Facts
 from .figures import Picture, pictures
+from .front import front_pictures
 from .sections import Cell, Section, Table, about, sections, tiles
 
 HERE = Path(__file__).parent
@@ -37,7 +38,7 @@ def study_page(facts: Facts) -> str:
         answer=facts.answer,
         numbers=tiles(facts),
         parts=sections(facts),
-        drawn=pictures(facts),
+        drawn=[*pictures(facts), *front_pictures(facts)],
     )
 
 

@@ -8,6 +8,7 @@ from statistics import stdev
 from typing import Any
 
 from ...studies.records import Failure, Trial, TrialState
+from ..pareto_words import front_sentence
 from ..reproduce import SPACE_FILE, recipe
 from ..verdict_words import ledger_line
 from ..view import duration, run_again, short, shown_params, winner_of
@@ -73,6 +74,13 @@ def sections(facts: Facts) -> list[Section]:
         Section(name="learning", title="Learning curves", pictures=("curves",)),
         Section(
             name="winner", title="The winner", pictures=("gain",), tables=[values_table(facts), finals_table(facts)]
+        ),
+        Section(
+            name="front",
+            title="Pareto front",
+            pictures=("front",),
+            tables=[front_table(facts)],
+            texts=[front_sentence(facts.front)] if facts.front and not facts.front.trials else [],
         ),
         Section(name="classes", title="Class by class", tables=class_tables(facts)),
         Section(name="mattered", title="What mattered", pictures=("importance", "slices", "parallel")),
@@ -148,6 +156,30 @@ def finals_table(facts: Facts) -> Table:
         rows=rows,
         note=f"Models were scored {chosen_by} times on the selection split and {reported} times on the report split.",
     )
+
+
+def front_table(facts: Facts) -> Table:
+    """Return the configurations that no other beats in all of several objectives; the winner's is marked."""
+    front, names = facts.front, facts.parameters
+    if front is None:
+        return Table(title="", head=(), rows=())
+    winner = None if facts.best is None else facts.best.first_number
+    rows = [
+        Row(
+            [
+                Cell(str(one.number), one.number),
+                *(Cell(each.text(one), each.value(one)) for each in front.objectives),
+                *(value_cell(shown_params(one).get(name)) for name in names),
+                Cell("baseline" if one.baseline else winner_of(one)),
+            ],
+            best=one.number == winner,
+        )
+        for one in front.trials[:MOST_ROWS]
+    ]
+    head = ("trial", *(one.words for one in front.objectives), *names, "what")
+    left = len(front.trials) - len(rows)
+    note = f"The first {len(rows)} of {len(front.trials)}; `hpsearch best --json` has all of them." if left else ""
+    return Table(title=front_sentence(front), head=head, rows=rows, note=note, sortable=True)
 
 
 def class_tables(facts: Facts) -> list[Table]:

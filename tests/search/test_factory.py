@@ -103,7 +103,7 @@ def test_what_a_worker_cannot_find_is_refused_by_its_name(module: Any) -> None:
 @pytest.mark.parametrize("name", ["nowhere_to_be_found:make", "os:make_trainer"])
 def test_a_function_that_is_not_here_is_said(name: str) -> None:
     """A machine that lacks the module, or has another one of that name, says which."""
-    with pytest.raises(BadInput, match=f"'{name}', which makes the Trainer, is not here"):
+    with pytest.raises(BadInput, match=f"'{name}' is not here"):
         trainer_from(name)
 
 

@@ -136,6 +136,28 @@ def test_hostile_names_start_nothing(store, page, name):
     assert [] == [url for url in asked if not url.startswith(("data:", "blob:"))]
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_pareto_front_is_drawn_where_several_numbers_are_weighed(store, page, screenshot, width):
+    """A panel for each number beside the objective, the front marked in all; axe finds nothing, and all fits."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    weighed = [{"name": "seconds", "direction": "minimize"}, {"name": "eval_loss", "direction": "minimize"}]
+    study = told_study(store, limits={"weighed": weighed})
+    for seconds, score in ((9.0, 0.6), (5.0, 0.7), (8.0, 0.8), (7.0, 0.65)):
+        ended(store, study, score, seconds={"train": seconds}, metrics={"eval_loss": 1 - score})
+    page.set_viewport_size({"width": width, "height": 900})
+    show(page, "told")
+    screenshot(f"report-front-{width}")
+
+    def drawn(colour: str) -> int:
+        return page.locator(f"[data-figure=figure-front] .point[style*='fill: {colour}']").count()
+
+    assert (2 * 2, 2 * 1, 2 * 1) == tuple(map(drawn, ("rgb(213, 94, 0)", "rgb(0, 114, 178)", "rgb(119, 119, 119)")))
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": LEVEL_AA}})
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 STATES = {
     "empty": [],
     "failed": [{"state": TrialState.FAILED, "failure": Failure.NAN}] * 2,

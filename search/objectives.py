@@ -1,0 +1,114 @@
+"""The objectives of a study: the one that steers its search, and others that are weighed against it afterwards.
+
+The first is *the* objective: sampler, pruner, rungs and finals know no other, and it is part of the study's identity.
+The others are kept with the study and are no part of that: the trials are the same, whatever else is looked at. Which
+configurations no other beats is `pareto`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ..spaces.errors import BadInput
+from ..studies.records import Study, Trial
+from .options import listed
+from .tasks import MAXIMIZE, METRICS, MINIMIZE
+
+#: What people type for the seconds of a trial's training; a metric of that name is `eval_seconds`.
+SECONDS = "seconds"
+TRAIN = "train"  # `ledger.TRAIN`, which comes with transformers
+#: Where a study keeps what is weighed, among its limits.
+WEIGHED = "weighed"
+#: How keys of metrics end that are better when lower, whatever function of the user's own returns them.
+LOWER_IS_BETTER = ("loss", *(f"_{name}" for name, direction in METRICS.items() if direction == MINIMIZE))
+
+
+class Objective(NamedTuple):
+    """A number of a trial, and in which direction it is better."""
+
+    name: str  #: key of the evaluation's metrics, or `seconds`
+    direction: str  #: `maximize` or `minimize`
+
+    @property
+    def typed(self) -> str:
+        """What people type for it."""
+        short = self.name.removeprefix("eval_")
+        return self.name if short == SECONDS else short
+
+    @property
+    def words(self) -> str:
+        """What people read, such as `accuracy (maximize)`."""
+        return f"{self.typed} ({self.direction})"
+
+    def value(self, trial: Trial) -> float | None:
+        """Return the trial's number, as of the evaluation that gave it its score; None where it has none.
+
+        `seconds` are those of its training: neither evaluations nor checkpoints, and no signal check.
+        """
+        if self.name == SECONDS:
+            found = trial.seconds.get(TRAIN)
+        else:
+            found = trial.score if self.name == trial.objective else trial.metrics.get(self.name)
+        if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
+            return None
+        return float(found)
+
+    def text(self, trial: Trial) -> str:
+        """Return the trial's number as people read it."""
+        found = self.value(trial)
+        return "-" if found is None else f"{found:.2f}" if self.name == SECONDS else f"{found:.4f}"
+
+
+def first_and_weighed(asked: str | Iterable[str] | None) -> tuple[str | None, tuple[str, ...]]:
+    """Return the objective and the names of what is weighed against it; None for the objective where none is named.
+
+    Raises `BadInput` for what is no name, a name that stands there twice, and `seconds` as the objective.
+    """
+    try:
+        names = tuple(listed(asked))
+    except TypeError:
+        raise BadInput(f"an objective is the name of a metric, got {asked!r:.80}") from None
+    for place, name in enumerate(names):
+        if not isinstance(name, str) or not name.strip():
+            raise BadInput(f"an objective is the name of a metric, got {name!r:.80}")
+        if key_of(name) in map(key_of, names[:place]):
+            raise BadInput(f"the objective {name!r:.80} is named twice", hint="leave one of them out")
+    if names and names[0] == SECONDS:
+        raise BadInput(
+            f"{SECONDS!r} cannot be the first objective: the search would find the shortest training",
+            hint=f"name a metric before it, which steers the search: --objective METRIC --objective {SECONDS}",
+        )
+    return (names[0] if names else None), names[1:]
+
+
+def key_of(name: str) -> str:
+    """Return what a number is kept under: a metric has the prefix `eval_`."""
+    return name if name == SECONDS or name.startswith("eval_") else f"eval_{name}"
+
+
+def weighed_by_name(names: Iterable[str]) -> tuple[Objective, ...]:
+    """Return what is weighed where its name says all that is known: times, losses and errors are minimized."""
+    keys = [key_of(name) for name in names]
+    return tuple(
+        Objective(key, MINIMIZE if key == SECONDS or key.endswith(LOWER_IS_BETTER) else MAXIMIZE) for key in keys
+    )
+
+
+def weighed_of(study: Study) -> tuple[Objective, ...]:
+    """Return what a study weighs against its objective; nothing for one that was made before anything was."""
+    written = study.limits.get(WEIGHED)
+    rows = [one for one in written if isinstance(one, Mapping)] if isinstance(written, list | tuple) else []
+    found = (Objective(str(one.get("name")), str(one.get("direction"))) for one in rows)
+    return tuple(one for one in found if one.direction in (MAXIMIZE, MINIMIZE) and one.name != study.objective)
+
+
+def objectives_of(study: Study) -> tuple[Objective, ...]:
+    """Return the objective of a study, then what is weighed against it."""
+    return (Objective(study.objective, study.direction), *weighed_of(study))
+
+
+def kept(weighed: Sequence[Objective]) -> dict[str, Any]:
+    """Return what a study keeps of it among its limits."""
+    return {WEIGHED: [one._asdict() for one in weighed]} if weighed else {}
