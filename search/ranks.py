@@ -40,6 +40,8 @@ class Leg:
     folder: str
     is_aside: bool
     predicts_report: bool
+    stop_after: int  #: look, see `budget.BudgetCallback`
+    keeps_weights: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -273,6 +273,8 @@ def rebuild_for_trial(twin: Any, configuration: Configuration) -> None:
             folder=str(run.folder),
             is_aside=run.is_aside,
             predicts_report=run.predicts_report,
+            stop_after=run.budget.stop_after,
+            keeps_weights=run.budget.keeps_weights,
         )
     )
     with booked(run, DATA):
