@@ -231,7 +231,7 @@ def retrain_trial(
     with view_for(quiet=quiet) as view:
         view.phase("preparing the data and the model")
         problem = stored_problem(study, code=code)
-        run = StudyRun(problem=problem, study=study, store=store, view=view)
+        run = StudyRun(problem=problem, study=study, store=store, view=view, code=code)
         chosen = trial or winner(run)
         model = retrain(run, chosen, folder)
         address, failed = None, None
@@ -256,7 +256,7 @@ def replay_trial(store_url: str, name: str, *, number: int, quiet: bool, as_json
     with view_for(quiet=quiet) as view:
         view.phase("preparing the data and the model")
         problem = stored_problem(study, kept_data=True, code=code)
-        done = replay(StudyRun(problem=problem, study=study, store=store, view=view), trial)
+        done = replay(StudyRun(problem=problem, study=study, store=store, view=view, code=code), trial)
     print_replay(done, as_json=as_json)
     return 0 if done.identical else 1
 

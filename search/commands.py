@@ -5,10 +5,8 @@ What commands print is `command_*.py`; nothing heavy is imported before a comman
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +16,8 @@ from .commands_sweep import sweep
 from .completion import study_names
 from .errors import Interrupted
 from .interrupts import was_interrupted
-from .options import DEFAULT_STORE, STORE_ENV, STORE_HELP, RunOptions, as_signature, resolve
+from .options import DEFAULT_STORE, STORE_ENV, STORE_HELP, RunOptions
+from .run_flags import Json, takes_run_options
 
 
 class Commands(typer.core.TyperGroup):
@@ -72,7 +71,6 @@ def hpsearch(
 
 
 Store = Annotated[str, typer.Option("--store", help=STORE_HELP, envvar=STORE_ENV, metavar="URL")]
-Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 Private = Annotated[bool, typer.Option("--private", help="nobody else can read it on the hub")]
 ELSEWHERE = "where it is here, if it is elsewhere than where the study was started"
 OwnTrainer = Annotated[
@@ -86,22 +84,6 @@ OwnMetrics = Annotated[
 ]
 Name = Annotated[str, typer.Argument(metavar="STUDY", help="name of a study", autocompletion=study_names)]
 Names = Annotated[list[str], typer.Argument(metavar="STUDY...", help="names of studies", autocompletion=study_names)]
-
-
-def takes_run_options(command: Callable[[RunOptions, bool], None]) -> Callable[..., None]:
-    """Return `command` with the flags of `RunOptions` and `--json` for its signature."""
-
-    def with_flags(**given: Any) -> None:
-        as_json = bool(given.pop("as_json"))
-        command(resolve(given), as_json)
-
-    with_flags.__name__, with_flags.__doc__ = command.__name__, command.__doc__
-    json_flag = inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Json)
-    signature = as_signature(RunOptions)
-    with_flags.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[*signature.parameters.values(), json_flag]
-    )
-    return with_flags
 
 
 @app.command(epilog="Example: hpsearch run --task cola --data-dir glue_data --trials 20")

@@ -12,6 +12,7 @@ from typing import Any
 
 from transformers.trainer_utils import HPSearchBackend
 
+from .budget import BudgetCallback
 from .configuration import Configuration
 from .paths import KEPT
 from .ranks import END, PREDICT, Leg, TrialStopped
@@ -37,7 +38,8 @@ class Following(Training):
     def begin(self, leg: Leg) -> None:
         """Take up the next training."""
         self.folder, self.configuration = Path(leg.folder), leg.configuration
-        self.predicts_report = leg.predicts_report
+        self.is_aside, self.predicts_report = leg.is_aside, leg.predicts_report
+        self.budget = BudgetCallback(leg.stop_after, keeps_weights=leg.keeps_weights)
 
 
 def follow(trainer: Any, run: Following) -> None:

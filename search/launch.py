@@ -21,15 +21,17 @@ from ..studies.records import Failure, Trial, TrialState
 from ..studies.worker import is_alive, worker_name
 from .crew import told
 from .devices import VISIBLE, Share, gpus
-from .errors import SearchFailed, TrialTaken
+from .errors import HpsearchError, SearchFailed, TrialTaken
 from .interrupts import raise_if_interrupted
 from .line import Ending, Fault, Over, Progress, Remark
 from .local_workers import kill_tree, worker_context
 from .orders import Orders
+from .progress import Pulse
 from .proposals import SpaceExhausted
 from .rank import RankOrders, work
 from .rendezvous import Rendezvous
 from .trial_run import still_ours
+from .view import View
 
 if TYPE_CHECKING:
     from .heartbeat import Heartbeat
@@ -65,11 +67,7 @@ class Launcher:
 
     def run(self, loop: SearchLoop, trial: Trial, heart: Heartbeat) -> None:
         """Run a claimed trial to its end; raises as `SearchLoop.train` does."""
-        launch = Launch(loop=loop, trial=trial, heart=heart)
-        with Rendezvous(self.orders.processes) as there, launch.burying():
-            environment = there.environment if gpus() else {**there.environment, "ACCELERATE_USE_CPU": "true"}
-            launch.start(RankOrders(orders=self.orders, trial=trial, environment=environment))
-            launch.attend()
+        SearchLaunch(view=loop.view, trial=trial, heart=heart, loop=loop).run(self.orders)
 
 
 def nothing() -> None:
@@ -116,17 +114,24 @@ class Member:
 
 @dataclass(kw_only=True)
 class Launch:
-    """One trial in several processes."""
+    """One trial in several processes; what a failure means is for a subclass to say."""
 
-    loop: SearchLoop
+    view: View
     trial: Trial
-    heart: Heartbeat
+    heart: Pulse
     members: list[Member] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     asked: bool = False  #: rank 0 waits to hear whose fault it is
     answered: bool = False
     ending: Ending | None = None
     began: float = field(default_factory=time.monotonic)
+
+    def run(self, orders: Orders, *, again: bool = False) -> None:
+        """Start the processes, look after them to the end of the trial, and bury them."""
+        with Rendezvous(orders.processes) as there, self.burying():
+            environment = there.environment if gpus() else {**there.environment, "ACCELERATE_USE_CPU": "true"}
+            self.start(RankOrders(orders=orders, trial=self.trial, environment=environment, again=again))
+            self.attend()
 
     def start(self, orders: RankOrders) -> None:
         """Start the processes."""
@@ -154,8 +159,6 @@ class Launch:
         """Look after the processes until the trial has ended."""
         while self.ending is None:
             raise_if_interrupted()
-            if self.heart.lost.is_set():
-                raise TrialTaken
             self.listen(LOOK_S)
             if self.is_stuck() or self.is_failed():
                 return
@@ -182,9 +185,9 @@ class Launch:
         """Take note of what a rank says."""
         if isinstance(word, Progress):
             self.heart.progress = word.share
-            self.loop.view.progress(word.share, self.trial.number)
+            self.view.progress(word.share, self.trial.number)
         elif isinstance(word, Remark):
-            self.loop.view.say(word.text)
+            self.view.say(word.text)
         elif isinstance(word, Over):
             member.over = True
         elif isinstance(word, Fault):
@@ -194,14 +197,8 @@ class Launch:
             self.ending = word
 
     def is_stuck(self) -> bool:
-        """Return whether the trial took longer than it may, and longer than it needs to say so; then it has failed."""
-        limit = self.loop.limits.trial_timeout
-        spent = time.monotonic() - self.began
-        since = spent + sum(self.trial.seconds.values())
-        if limit is None or since < limit + GRACE_S:
-            return False
-        self.fail(Failure.TIMEOUT, f"stuck, and killed after {since:.0f} s of the {limit:g} s allowed", spent)
-        return True
+        """Return whether the trial is given up, for the time it takes or because it is somebody else's by now."""
+        return False
 
     def is_failed(self) -> bool:
         """Return whether the trial has failed, and rank 0 cannot write it down; then it is written here."""
@@ -238,20 +235,8 @@ class Launch:
         return first
 
     def fail(self, failure: Failure, message: str, seconds: float) -> None:
-        """Write down that the trial has failed, unless rank 0 has sent off how it ended before it died."""
-        for member in self.members:
-            member.kill()
-        loop = self.loop
-
-        def alive(worker: str) -> bool | None:
-            return worker != worker_name() and is_alive(worker)
-
-        sent = loop.outbox.replay(loop.store, alive)
-        if self.trial.trial_id not in [one.trial_id for one in sent]:
-            values = {"failure_message": message, "seconds": {"train": seconds}}
-            with still_ours():
-                loop.outbox.send(loop.store, self.trial, TrialState.FAILED, failure, values)
-        reconcile(loop.storage, loop.store, loop.study.study_id, alive=alive)
+        """Do what is to be done about a failure that rank 0 cannot write down. Raises `HpsearchError`."""
+        raise HpsearchError(message)
 
     def take_leave(self) -> None:
         """Let the processes end by themselves, for a while."""
@@ -267,3 +252,46 @@ class Launch:
             raise TrialTaken
         if ending.cause is not None:
             raise told(*(ending.complaint or (ending.cause, None, SearchFailed.exit_code)))
+
+
+@dataclass(kw_only=True)
+class SearchLaunch(Launch):
+    """A trial of a search, which its controller has claimed."""
+
+    loop: SearchLoop
+
+    def is_stuck(self) -> bool:
+        """Return whether the trial took longer than it may, and longer than it needs to say so; then it has failed.
+
+        Raises `TrialTaken` where this worker does not hold it any more.
+        """
+        if self.heart.lost.is_set() and not self.is_written():
+            raise TrialTaken
+        limit = self.loop.limits.trial_timeout
+        spent = time.monotonic() - self.began
+        since = spent + sum(self.trial.seconds.values())
+        if limit is None or since < limit + GRACE_S:
+            return False
+        self.fail(Failure.TIMEOUT, f"stuck, and killed after {since:.0f} s of the {limit:g} s allowed", spent)
+        return True
+
+    def is_written(self) -> bool:
+        """Return whether rank 0 has written down how the trial ended: such a trial is nobody's any more."""
+        row = self.loop.store.trial(self.trial.study_id, self.trial.number)
+        return row.state.is_finished and (row.worker, row.attempt) == (self.trial.worker, self.trial.attempt)
+
+    def fail(self, failure: Failure, message: str, seconds: float) -> None:
+        """Write down that the trial has failed, unless rank 0 has sent off how it ended before it died."""
+        for member in self.members:
+            member.kill()
+        loop = self.loop
+
+        def alive(worker: str) -> bool | None:
+            return worker != worker_name() and is_alive(worker)
+
+        sent = loop.outbox.replay(loop.store, alive)
+        if self.trial.trial_id not in [one.trial_id for one in sent]:
+            values = {"failure_message": message, "seconds": {"train": seconds}}
+            with still_ours():
+                loop.outbox.send(loop.store, self.trial, TrialState.FAILED, failure, values)
+        reconcile(loop.storage, loop.store, loop.study.study_id, alive=alive)

@@ -21,6 +21,7 @@ from .complaint import in_our_words
 from .errors import HpsearchError
 from .failures import OUT_OF_MEMORY, causes, classify, describe, ends_search
 from .orders import Complaint
+from .training import Evaluation
 from .view import View
 
 #: What an exchange between ranks says when another one of them is gone, or does not answer.
@@ -57,12 +58,21 @@ class Remark:
     text: str
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What a trial that was run again came to."""
+
+    evaluations: list[Evaluation]
+    environment: dict[str, Any]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ending:
     """How rank 0 left a trial: nothing is left to do for it, unless `cause` is given."""
 
     cause: str | None = None  #: the class of what was raised: `SpaceExhausted`, `TrialTaken`, ...
     complaint: Complaint | None = None  #: what the user is told, where it ends the search
+    found: Trained | None = None  #: by a trial that was run again
 
 
 class Over:

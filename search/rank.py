@@ -16,16 +16,18 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 from ..studies.optuna_storage import optuna_storage
 from ..studies.patience import PATIENCE_S, Patience
 from ..studies.records import Trial
 from ..studies.store import StudyStore
+from .again import trained_again
 from .devices import VISIBLE
 from .errors import StopSearch
 from .follower import Following, follow
 from .joining import join
-from .line import Ending, Line, LinePulse, LineView, Over, complaint_of, fault_of
+from .line import Ending, Line, LinePulse, LineView, Over, Trained, complaint_of, fault_of
 from .orders import Orders
 from .paths import StudyPaths
 from .quiet import write_to_log
@@ -43,6 +45,7 @@ class RankOrders:
     orders: Orders  #: of a worker; its share is that of one rank
     trial: Trial
     environment: Mapping[str, str]  #: where the ranks meet, and how they are to compute
+    again: bool = False  #: the trial has ended, and is run again for a comparison
 
 
 def work(orders: RankOrders, number: int, wire: Connection) -> None:
@@ -51,7 +54,7 @@ def work(orders: RankOrders, number: int, wire: Connection) -> None:
     line = Line(wire, number)
     try:
         with StudyStore.open(orders.orders.store_url) as store:
-            take_part(joined(orders, number, store, line), orders.trial, line)
+            take_part(joined(orders, number, store, line), orders, line)
     except Exception as error:  # noqa: BLE001 - the controller raises it
         line.send(Ending(cause=type(error).__name__, complaint=complaint_of(error)))
         sys.exit(FAILED)
@@ -68,6 +71,7 @@ def settle_in(orders: RankOrders, number: int) -> None:
     if share.gpu is not None:
         os.environ[VISIBLE] = share.gpu
     torch.set_num_threads(share.threads)
+    tqdm.set_lock(threading.RLock())  # its own is known to all processes, and complained of when this one is killed
     if not orders.orders.verbose:
         write_to_log(StudyPaths(Path(orders.orders.folder)).log)
 
@@ -100,11 +104,11 @@ def joined(orders: RankOrders, number: int, store: StudyStore, line: Line) -> St
     )
 
 
-def take_part(run: StudyRun, trial: Trial, line: Line) -> None:
+def take_part(run: StudyRun, orders: RankOrders, line: Line) -> None:
     """Run the trial on rank 0, and follow it on every other rank."""
     with run.quietly():
         if line.rank == 0:
-            lead(run, trial, line)
+            (lead_again if orders.again else lead)(run, orders.trial, line)
             return
         try:
             follow(run.problem.trainer, following(run))
@@ -125,6 +129,16 @@ def lead(run: StudyRun, trial: Trial, line: Line) -> None:
     except BaseException as error:  # noqa: BLE001 - the controller raises it
         ending = Ending(cause=type(error).__name__, complaint=complaint_of(error))
     line.send(ending)
+
+
+def lead_again(run: StudyRun, trial: Trial, line: Line) -> None:
+    """Run a trial again that has ended, and tell what came of it."""
+    try:
+        training = trained_again(run, trial)
+    except Exception as error:  # noqa: BLE001 - the controller raises it
+        line.blame(error)
+        return
+    line.send(Ending(found=Trained(training.evaluations, training.environment.found)))
 
 
 def following(run: StudyRun) -> Following:

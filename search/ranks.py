@@ -38,7 +38,10 @@ class Leg:
 
     configuration: Configuration
     folder: str
+    is_aside: bool
     predicts_report: bool
+    stop_after: int  #: look, see `budget.BudgetCallback`
+    keeps_weights: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,30 +7,20 @@ first time is `trial_run`; both are a `training`.
 from __future__ import annotations
 
 import itertools
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
-
-import torch
 
 from ..spaces.errors import BadInput, HpsearchError
 from ..studies.plain import plain
 from ..studies.records import Study, Trial, TrialState
-from .accelerate_state import accelerate_state_kept
-from .budget import LOOKS, BudgetCallback
-from .configuration import Configuration
+from .again import trained_again
 from .devices import device_name
 from .failures import describe, ends_search
-from .progress import ShareCallback
-from .quiet import chatter_to
-from .splits import Splits, splits_at
+from .relaunch import can_relaunch, relaunched
 from .study_run import StudyRun
 from .talk import as_typed
 from .training import Training
-from .trial_trainer import rebuild_for_trial, twin_of
 
 #: How the names of metrics end that tell how fast an evaluation was, and not how good.
 OF_SPEED = ("runtime", "_per_second", "_time")
@@ -73,11 +63,12 @@ def replay(run: StudyRun, trial: Trial) -> Replay:
     check_replayable(run.study, trial)
     run.view.phase(f"replaying trial {trial.number}")
     try:
-        training = trained_again(run, trial)
+        training = relaunched(run, trial) if can_relaunch(run, trial) else trained_again(run, trial)
     except Exception as error:
         failed = HpsearchError(f"trial {trial.number} fails when it is run again: {describe(error)}")
         raise ends_search(error) or failed from error
-    here = {"device": device_name(run.problem.trainer.args.device), **surroundings(training.environment.found)}
+    name = training.ranks.device(device_name(run.problem.trainer.args.device))
+    here = {"device": name, **surroundings(training.environment.found)}
     before, after = recorded(trial), replayed(training)
     differences = what_differs(before, after)
     if differences:
@@ -107,48 +98,6 @@ def why_not(trial: Trial) -> str | None:
     if parents:
         return f"it went on from the weights of trial {parents[-1]}, and cannot be run alone"
     return None
-
-
-def trained_again(run: StudyRun, trial: Trial) -> Training:
-    """Train with the configuration in a trial's row, as far as the trial came; return what was found."""
-    problem, configuration = run.problem, Configuration.from_dict(trial.config)
-    threads = (trial.environment or {}).get("threads")
-    looks = len(trial.curve) if trial.state is TrialState.PRUNED else LOOKS
-
-    def splits(wanted: Configuration) -> Splits:
-        return splits_at(problem.source, wanted.data, wanted.fraction, problem.plan.seed)
-
-    with tempfile.TemporaryDirectory(prefix="hpsearch-replay-") as folder:
-        training = Training(
-            folder=Path(folder),
-            objective=problem.objective,
-            direction=problem.direction,
-            score_from=problem.plan.score_from,
-            splits=splits,
-            callbacks=[ShareCallback(run.view)],
-            is_aside=True,
-            budget=BudgetCallback(looks, keeps_weights=False),
-        )
-        log = Path(folder) / "log.txt"
-        with chatter_to(log, also_stderr=run.verbose), accelerate_state_kept(), threads_set_to(threads):
-            twin = twin_of(problem.trainer, training)
-            rebuild_for_trial(twin, configuration)
-            twin.train()
-    return training
-
-
-@contextmanager
-def threads_set_to(count: int | None) -> Iterator[None]:
-    """Let torch use so many threads: in how many parts a sum is added up shows in its last bits."""
-    before = torch.get_num_threads()
-    if count in (None, before):
-        yield
-        return
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def recorded(trial: Trial) -> Course:
@@ -212,5 +161,6 @@ def since(trial: Trial, here: Mapping[str, Any]) -> list[str]:
 
 
 def surroundings(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the threads and the version of each library of `environment.EnvironmentCallback`."""
-    return {"threads": environment.get("threads"), **environment.get("versions", {})}
+    """Return threads, processes and the version of each library of `environment.EnvironmentCallback`."""
+    names = ("threads", "processes")
+    return {**{name: environment.get(name) for name in names}, **environment.get("versions", {})}

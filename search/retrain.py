@@ -48,6 +48,9 @@ def retrain(run: StudyRun, trial: Trial, folder: Path | None = None) -> Model:
         return done
     check_target(target)
     run.view.phase(f"retraining with trial {trial.number} on all the training data")
+    processes = (trial.environment or {}).get("processes", 1)
+    if processes > 1:
+        run.view.say(f"trial {trial.number} had {processes} processes; this is one, with the same batch in each step")
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:

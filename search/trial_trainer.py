@@ -24,7 +24,6 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import datasets
 import transformers
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 from transformers.trainer_callback import DefaultFlowCallback
@@ -40,6 +39,7 @@ from .failures import ends_search
 from .generation import with_generation
 from .item_count import divides_by_items
 from .ledger import CHECKPOINT, DATA, EVALUATE
+from .lengths import with_lengths_read
 from .metrics import first_logits
 from .ranks import ALONE, END, PREDICT, Leg
 from .schedule import Change, ScheduleCallback
@@ -65,18 +65,6 @@ SETTLED = ("label_names", "model_accepts_loss_kwargs", "can_return_loss")
 
 #: What `hyperparameter_search` keeps in the Trainer while it is under way.
 SEARCHED_BY = ("hp_search_backend", "hp_space", "hp_name", "compute_objective")
-
-
-def with_lengths_read(sampler: Any) -> Any:
-    """Return a sampler that groups by length with the lengths in memory, all at once.
-
-    The stock Trainer hands it a column of `datasets`, of which it asks for one row after the other, at a third of a
-    millisecond each: for a small model half of all the time.
-    """
-    lengths = getattr(sampler, "lengths", None)
-    if isinstance(lengths, datasets.Column):
-        sampler.lengths = lengths[:]
-    return sampler
 
 
 def takes_parameters(model_init: Any) -> bool:
@@ -274,7 +262,10 @@ def rebuild_for_trial(twin: Any, configuration: Configuration) -> None:
         Leg(
             configuration=configuration,
             folder=str(run.folder),
+            is_aside=run.is_aside,
             predicts_report=run.predicts_report,
+            stop_after=run.budget.stop_after,
+            keeps_weights=run.budget.keeps_weights,
         )
     )
     with booked(run, DATA):

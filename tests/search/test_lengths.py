@@ -7,7 +7,8 @@ from typing import Any
 import datasets
 import torch
 
-from hpsearch.search.trial_trainer import twin_of, with_lengths_read
+from hpsearch.search.lengths import with_lengths_read
+from hpsearch.search.trial_trainer import twin_of
 
 
 def test_lengths_are_read_at_once_and_rows_come_in_the_same_order(toy: Any) -> None:

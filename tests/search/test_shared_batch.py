@@ -11,14 +11,16 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel, Trainer
 
 from hpsearch.search.devices import Share, shares, take_gpu, take_gpus
+from hpsearch.search.errors import TrialTaken
 from hpsearch.search.item_count import divides_by_items
-from hpsearch.search.launch import Launch
-from hpsearch.search.line import Fault, is_secondary
+from hpsearch.search.launch import Launch, SearchLaunch
+from hpsearch.search.line import Fault, LinePulse, is_secondary
 from hpsearch.search.memory import largest_piece, to_try_again
 from hpsearch.search.shared_batch import shared
 from hpsearch.search.shared_evaluation import real_rows
+from hpsearch.search.view import View
 from hpsearch.spaces.errors import BadInput
-from hpsearch.studies.records import Failure
+from hpsearch.studies.records import Failure, TrialState
 
 TRAIN, EVALUATE = "per_device_train_batch_size", "per_device_eval_batch_size"
 
@@ -121,6 +123,22 @@ def test_gpus_are_taken_all_or_none(tmp_path: Path) -> None:
 def test_what_only_says_that_another_rank_is_gone(error: Exception, expected: bool) -> None:
     """A12: it is no message for a user; a lost connection of the user's own code is one."""
     assert expected is is_secondary(error)
+
+
+def test_a_trial_that_is_written_is_not_lost() -> None:
+    """A12: a heartbeat cannot renew the lease of a trial that rank 0 has just ended, and its model must stay."""
+    held = SimpleNamespace(trial_id=1, study_id=1, number=0, attempt=1, worker="me", seconds={})
+    row = SimpleNamespace(state=TrialState.COMPLETE, worker="me", attempt=1)
+    store = SimpleNamespace(trial=lambda study_id, number: row)
+    loop: Any = SimpleNamespace(store=store, limits=SimpleNamespace(trial_timeout=None))
+    launch = SearchLaunch(view=View(), trial=held, heart=LinePulse(), loop=loop)  # type: ignore[arg-type]
+    launch.heart.lost.set()
+
+    assert not launch.is_stuck()
+    for state, worker in ((TrialState.RUNNING, "me"), (TrialState.COMPLETE, "another")):
+        row.state, row.worker = state, worker
+        with pytest.raises(TrialTaken):
+            launch.is_stuck()
 
 
 def fault(rank: int, at: float, *, secondary: bool = False) -> Fault:

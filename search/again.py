@@ -1,0 +1,70 @@
+"""A stored trial trained again from its row alone, without Optuna and without a trace; what it shows is `replay`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from ..studies.records import Trial, TrialState
+from .accelerate_state import accelerate_state_kept
+from .budget import LOOKS, BudgetCallback
+from .configuration import Configuration
+from .progress import ShareCallback
+from .quiet import chatter_to
+from .ranks import END
+from .splits import Splits, splits_at
+from .study_run import StudyRun
+from .training import Training
+from .trial_trainer import rebuild_for_trial, twin_of
+
+
+def trained_again(run: StudyRun, trial: Trial) -> Training:
+    """Train with the configuration in a trial's row, as far as the trial came; return what was found.
+
+    Nothing is written but to a folder of its own. In one of several processes it takes the others with it.
+    """
+    problem, configuration = run.problem, Configuration.from_dict(trial.config)
+    threads = (trial.environment or {}).get("threads")
+    looks = len(trial.curve) if trial.state is TrialState.PRUNED else LOOKS
+
+    def splits(wanted: Configuration) -> Splits:
+        return splits_at(problem.source, wanted.data, wanted.fraction, problem.plan.seed)
+
+    with tempfile.TemporaryDirectory(prefix="hpsearch-replay-") as folder:
+        training = Training(
+            folder=Path(folder),
+            objective=problem.objective,
+            direction=problem.direction,
+            score_from=problem.plan.score_from,
+            splits=splits,
+            callbacks=[ShareCallback(run.view)],
+            is_aside=True,
+            budget=BudgetCallback(looks, keeps_weights=False),
+            ranks=run.ranks,
+        )
+        log = Path(folder) / "log.txt"
+        with chatter_to(log, also_stderr=run.verbose), accelerate_state_kept(), threads_set_to(threads):
+            twin = twin_of(problem.trainer, training)
+            run.ranks.tell(None)  # a search would tell Optuna's trial
+            rebuild_for_trial(twin, configuration)
+            twin.train()
+            run.ranks.tell(END)
+    return training
+
+
+@contextmanager
+def threads_set_to(count: int | None) -> Iterator[None]:
+    """Let torch use so many threads: in how many parts a sum is added up shows in its last bits."""
+    before = torch.get_num_threads()
+    if count in (None, before):
+        yield
+        return
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
