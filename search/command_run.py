@@ -12,7 +12,7 @@ from typing import Any
 
 from ..spaces.errors import BadInput, HpsearchError
 from ..spaces.space import Space
-from ..studies.file_system import check_shared
+from ..studies.file_system import can_be_shared, check_shared
 from ..studies.records import Model, Study, Trial
 from ..studies.store import StudyStore
 from .checks import (
@@ -39,7 +39,7 @@ from .strategy import Strategy, strategy_of
 from .talk import as_typed, tell
 from .trackers import check_trackers, trackers_of
 from .view import View, view_for
-from .workers import Workers
+from .workers import ALONE, AUTO, Workers
 
 
 def run_search(options: RunOptions, *, as_json: bool) -> None:
@@ -317,11 +317,16 @@ def strategy_for(options: RunOptions) -> Strategy:
     )
 
 
+def usual_jobs(options: RunOptions) -> str:
+    """Return how many workers there are where nobody says: as many as suit the model, if they can share the store."""
+    return ALONE if options.backend != "optuna" or not can_be_shared(options.store) else AUTO
+
+
 def workers_of(options: RunOptions) -> Workers:
     """Return who runs the trials. Raises `BadInput`."""
     return Workers(
         backend=options.backend,
-        jobs=options.jobs,
+        jobs=options.jobs or usual_jobs(options),
         processes_per_trial=options.processes_per_trial,
         ray_address=options.ray_address,
         cpus_per_trial=options.cpus_per_trial,

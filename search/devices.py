@@ -54,6 +54,25 @@ class Share:
     gpu: str | None = None  #: or several, with commas between
 
 
+@dataclass(frozen=True)
+class Room:
+    """The cores of a machine, and how many workers share them."""
+
+    cores: int
+    workers: int
+
+    def threads(self, trainings: int) -> int:
+        """Return the threads of one of so many trainings: workers that have none leave their cores to the others."""
+        return max(1, self.cores // max(1, min(self.workers, trainings)))
+
+
+def take_threads(count: int) -> None:
+    """Let the trainings of this process have so many threads."""
+    import torch
+
+    torch.set_num_threads(count)
+
+
 def shares(jobs: int, cores: int, gpus: list[str], processes: int = 1) -> list[Share]:
     """Return the share of each of `jobs` workers: cores are divided, GPUs are dealt out in turn.
 
@@ -66,7 +85,7 @@ def shares(jobs: int, cores: int, gpus: list[str], processes: int = 1) -> list[S
     return [Share(threads, ",".join(own) or None) for own in dealt]
 
 
-def suitable_jobs(*, parameters: int, cores: int, gpus: list[str], memory: int) -> tuple[int, str]:
+def suitable_jobs(*, parameters: int, cores: int, gpus: list[str], memory: int, trials: int = 2**31) -> tuple[int, str]:
     """Return how many workers suit a machine, and why; nothing is measured.
 
     Args:
@@ -74,14 +93,18 @@ def suitable_jobs(*, parameters: int, cores: int, gpus: list[str], memory: int) 
         cores: that may be used.
         gpus: that may be used.
         memory: free bytes of main memory.
+        trials: that there are to run; no worker is to be idle from the beginning.
     """
     if gpus:
-        return len(gpus), f"one worker for each GPU: {len(gpus)}"
+        count = min(len(gpus), trials)
+        return count, f"one worker for each GPU: {count}"
     if parameters > SMALL_MODEL:
         return 1, f"one worker with all {cores} cores: a model of {parameters / 1e6:.0f} million parameters fills them"
     fit = max(1, int(memory // (BYTES_A_WORKER + BYTES_A_PARAMETER * parameters)))
-    if fit < cores:
+    if fit < min(cores, trials):
         return fit, f"{fit} workers, as many as the {memory / GIB:.0f} GiB of free memory have room for"
+    if trials < cores:
+        return trials, f"{trials} workers, one for each trial: the model is small"
     return cores, f"{cores} workers of one thread: the model is small"
 
 

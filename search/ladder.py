@@ -148,3 +148,13 @@ class Ladder:
 def search_trials(trials: Iterable[Trial]) -> list[Trial]:
     """Return the trials that were proposed, without those that run a configuration again."""
     return [one for one in trials if one.phase is Phase.SEARCH]
+
+
+def alongside(trial: Trial, trials: Iterable[Trial], asked: int) -> int:
+    """Return how many trainings of a trial's kind there are: all that were asked for, or those of its rung.
+
+    They are known before the first of them begins, and so do not depend on who is quicker.
+    """
+    if trial.phase is Phase.SEARCH:
+        return asked
+    return sum((one.phase, one.rung) == (trial.phase, trial.rung) for one in trials)

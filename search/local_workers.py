@@ -46,10 +46,17 @@ def warm_up() -> None:
         forkserver.ensure_running()
 
 
-def search(run: StudyRun, jobs: str, places: Mapping[str, str] | None = None, processes: int = 1) -> None:
+def search(
+    run: StudyRun,
+    jobs: str,
+    places: Mapping[str, str] | None = None,
+    processes: int = 1,
+    killable: bool = True,
+) -> None:
     """Search a study with `jobs` workers on this machine, a number or `auto`; see `Crew.run` for what it raises.
 
-    `places` is as in `stored_problem`; each trial is trained by so many `processes`.
+    `places` is as in `stored_problem`; each trial is trained by so many `processes`. Where `auto` is
+    one worker, and it need not be `killable`, that is this process.
     """
     found = devices.gpus()
     count = check_jobs(jobs)
@@ -59,12 +66,17 @@ def search(run: StudyRun, jobs: str, places: Mapping[str, str] | None = None, pr
             cores=devices.cores(),
             gpus=found,
             memory=psutil.virtual_memory().available,
+            trials=run.study.trials,
         )
         if processes > 1:
             count, why = max(1, count // processes), f"{why}, {processes} of them for each trial"
         run.view.say(why)
+        if count == 1 and processes == 1 and not killable:
+            run.search()
+            return
     shares = devices.shares(count, devices.cores(), found, processes)
-    orders = orders_of(run, shares, places or {}, count * processes <= len(found), processes)
+    told = orders_of(run, shares, places or {}, count * processes <= len(found), processes)
+    orders = [dataclasses.replace(one, room=devices.Room(devices.cores(), count)) for one in told]
     with run.quietly():
         run.enter_in_optuna(optuna_storage(run.store.url))
         crew_of(run, orders, start).run()

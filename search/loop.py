@@ -30,12 +30,12 @@ from .checkpoints import CheckpointKeeper
 from .chooser import Chooser
 from .collection import quick_collection
 from .configuration import Configuration
-from .devices import device_name
+from .devices import Room, device_name, take_threads
 from .errors import SearchFailed, StopSearch, TrialPaused, TrialTaken
 from .flatness import Flatness
 from .heartbeat import Heartbeat
 from .interrupts import raise_if_interrupted, uninterrupted
-from .ladder import Ladder
+from .ladder import Ladder, alongside
 from .limits import Limits
 from .memory import MemoryLimits, ran_out_of_memory
 from .paths import StudyPaths
@@ -92,6 +92,7 @@ class SearchLoop:
     lease_s: float = LEASE_S
     renew_s: float = RENEW_S
     launcher: Launcher | None = None  #: who runs trials in several processes, where they are
+    room: Room | None = None  #: of the machine, where other workers of the study are on it
     ranks: Ranks = ALONE  #: which of the processes of a trial this one is
 
     def run(self) -> None:
@@ -236,6 +237,9 @@ class SearchLoop:
 
     def train(self, trial: Trial, heart: Pulse) -> None:
         """Train a claimed trial in this process; raises as `OptunaBackend.run` does, and `TrialPaused`."""
+        if self.room is not None:
+            rung = [] if trial.phase is Phase.SEARCH else self.store.trials(self.study.study_id)
+            take_threads(self.room.threads(alongside(trial, rung, self.study.trials)))
         run = self.trial_run(trial, heart)
         with run.tracked():
             self.backend(trial).run(twin_of(self.trainer, run), run)

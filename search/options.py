@@ -106,7 +106,12 @@ class RunOptions:
         None, "seed of the splits, the subsets, the trials and the sampler [default: 42; with --trainer its own]"
     )
     backend: str = opt("optuna", "who runs the trials: optuna (processes) or ray (a Ray cluster)")
-    jobs: str = opt("1", "worker processes on this machine: a number, or auto", metavar="N|auto")
+    jobs: str | None = opt(
+        None,
+        "worker processes on this machine: a number, or auto, which is as many as suit the model [default: auto]",
+        env="HPSEARCH_JOBS",
+        metavar="N|auto",
+    )
     processes_per_trial: int = opt(1, "processes that train one trial together (DDP), a GPU each", metavar="N")
     ray_address: str | None = opt(
         None, "Ray cluster to join, or auto [default: one of this machine]", env="RAY_ADDRESS", metavar="HOST:PORT"

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .devices import Share
+from .devices import Room, Share
 from .own_code import NO_CODE, OwnCode
 
 #: Why a worker could not go on: a sentence, a hint, an exit code.
@@ -31,6 +31,7 @@ class Orders:
     code: OwnCode = NO_CODE  #: the user's own
     places: Mapping[str, str] = field(default_factory=dict)  #: see `stored_problem`
     processes: int = 1  #: that run one trial together
+    room: Room | None = None  #: of the machine, where its cores are shared out anew for each rung
 
     def to_json(self) -> str:
         """Return text that `from_json` reads on another machine."""
@@ -40,4 +41,5 @@ class Orders:
     def from_json(cls, text: str) -> Orders:
         """Read what `to_json` wrote."""
         values = json.loads(text)
-        return cls(**{**values, "share": Share(**values["share"]), "code": OwnCode(**values["code"])})
+        room = values["room"] and Room(**values["room"])
+        return cls(**{**values, "share": Share(**values["share"]), "code": OwnCode(**values["code"]), "room": room})

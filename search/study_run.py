@@ -17,6 +17,7 @@ from ..studies.optuna_study import open_optuna_study
 from ..studies.patience import PATIENCE_S, Patience
 from ..studies.records import Study
 from ..studies.store import StudyStore
+from .devices import Room
 from .flatness import check_noise_is_known
 from .limits import Limits
 from .loop import SearchLoop
@@ -49,6 +50,7 @@ class StudyRun:
     verbose: bool = False
     code: OwnCode = NO_CODE  #: the user's own, by the names that other workers find it by
     launcher: Launcher | None = None  #: who runs trials in several processes, where they are
+    room: Room | None = None  #: of the machine, where other workers of the study are on it
     ranks: Ranks = ALONE  #: which of the processes of a trial this one is
 
     @property
@@ -83,6 +85,7 @@ class StudyRun:
             view=self.view,
             timeout=self.timeout,
             launcher=self.launcher,
+            room=self.room,
             ranks=self.ranks,
         )
 

@@ -81,7 +81,7 @@ def search(orders: Orders) -> None:
             code=orders.code,
         )
         launcher = Launcher.of(orders) if orders.processes > 1 else None
-        dataclasses.replace(run, launcher=launcher).search()
+        dataclasses.replace(run, launcher=launcher, room=orders.room).search()
 
 
 def take(orders: Orders) -> None:

@@ -16,7 +16,7 @@ from .ray_cluster import check_address
 if TYPE_CHECKING:
     from .study_run import StudyRun
 
-ALONE = "1"
+ALONE, AUTO = "1", "auto"
 
 
 class WorkerOptions(TypedDict, total=False):
@@ -106,7 +106,7 @@ class Workers:
                 yield search_study
         elif self.several or (killable and self.processes_per_trial == 1):
             warm_up()
-            yield lambda run: search(run, str(self.jobs), places, self.processes_per_trial)
+            yield lambda run: search(run, str(self.jobs), places, self.processes_per_trial, killable)
         elif self.processes_per_trial > 1:
             warm_up()
             yield lambda run: search_here(run, places, self.processes_per_trial)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import psutil
 
+from ..spaces.errors import BadInput
 from .errors import StoreUnusable
 from .url import parse_url, safe_url, sqlite_path
 
@@ -58,11 +59,24 @@ def network_file_system(path: Path, table: Iterable[Mount] | None = None) -> str
 
 def check_shared(url: str, table: Iterable[Mount] | None = None) -> None:
     """Raise `StoreUnusable` for a SQLite file that workers would share over a network; a server may be anywhere."""
-    path = sqlite_path(parse_url(url))
-    kind = None if path is None else network_file_system(path, table)
+    kind = network_of(url, table)
     if kind is not None:
         raise StoreUnusable(
             f"the store {safe_url(url)!r} lies on {kind}: SQLite on {kind} cannot be shared by several workers safely",
             hint="name a file on a local disk with --store, or a server: postgresql+psycopg://USER@HOST/NAME or "
             "mysql+pymysql://USER@HOST/NAME",
         )
+
+
+def can_be_shared(url: str, table: Iterable[Mount] | None = None) -> bool:
+    """Return whether several workers may have a store; what is no URL is refused elsewhere."""
+    try:
+        return network_of(url, table) is None
+    except BadInput:
+        return True
+
+
+def network_of(url: str, table: Iterable[Mount] | None = None) -> str | None:
+    """Return the type of the network file system that a SQLite file lies on; None for any other store."""
+    path = sqlite_path(parse_url(url))
+    return None if path is None else network_file_system(path, table)

@@ -12,6 +12,7 @@ import pytest
 
 from .browser import chromium, page, screenshot  # noqa: F401 - fixtures of all tests of pages
 
+os.environ.setdefault("HPSEARCH_JOBS", "1")  # a search in the process of its test, unless the test is of workers
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # several processes share the cores, and torch's threads wait by spinning
 
 

@@ -16,6 +16,7 @@ from ...spaces.errors import BadInput, did_you_mean
 from ...studies.names import why_no_name
 from ..options import RunOptions
 from ..strategy import FULL
+from ..workers import ALONE
 
 #: The lists of a sweep's file, and the option that each entry of one sets.
 AXES = {"tasks": "task", "models": "model", "spaces": "space", "backends": "backend", "strategies": "strategy"}
@@ -185,8 +186,9 @@ def options_of(values: Mapping[str, Any], places: Mapping[str, Place], folder: P
 
     given = {name: value for name, value in values.items() if name in OPTIONS}
     decided = {"confirm": FULL, "finalists": 1, "no_retrain": True, "quiet": True}
+    usual = {"jobs": ALONE}  # a night is compared with others, and how many threads a training has shows in its score
     try:
-        options = TypeAdapter(RunOptions).validate_python({**given, **decided})
+        options = TypeAdapter(RunOptions).validate_python({**usual, **given, **decided})
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else ""

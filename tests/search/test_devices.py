@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hpsearch.search.devices import GIB, GpuLease, Share, device_name, gpus, shares, suitable_jobs, take_gpu
+from hpsearch.search.devices import GIB, GpuLease, Room, Share, device_name, gpus, shares, suitable_jobs, take_gpu
 
 GPUS = ["0", "1", "2", "3"]
 #: Takes any of the GPUs, writes its id and when, holds it, writes when again, gives it back.
@@ -115,6 +115,8 @@ def test_a_machine_is_shared_out(jobs, cores, names, expected):
         ({"parameters": 5_000_000}, 8, "8 workers of one thread"),
         ({"parameters": 5_000_000, "memory": 5 * GIB}, 3, "5 GiB of free memory"),
         ({"parameters": 5_000_000, "memory": GIB // 4}, 1, "free memory"),
+        ({"parameters": 5_000_000, "trials": 3}, 3, "one for each trial"),
+        ({"gpus": ["0", "1", "2"], "trials": 2}, 2, "each GPU: 2"),
     ],
 )
 def test_the_number_of_workers_suits_the_machine(machine, jobs, why):
@@ -123,6 +125,19 @@ def test_the_number_of_workers_suits_the_machine(machine, jobs, why):
 
     assert jobs == found
     assert why in reason
+
+
+@pytest.mark.parametrize(
+    ("trainings", "threads"), [(10, 2), (4, 2), (3, 2), (2, 4), (1, 8)], ids=lambda value: str(value)
+)
+def test_workers_that_idle_leave_their_cores_to_the_others(trainings, threads):
+    """Two finals of four workers have half of the machine each; what does not divide is left over."""
+    assert threads == Room(cores=8, workers=4).threads(trainings)
+
+
+def test_more_workers_than_cores_have_a_thread_each():
+    """Never none."""
+    assert 1 == Room(cores=2, workers=4).threads(10)
 
 
 def test_a_device_is_named_with_its_memory():

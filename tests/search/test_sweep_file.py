@@ -159,7 +159,7 @@ def test_a_cell_that_cannot_be_searched_is_told_by_check_with_its_line(folder):
 
 def test_check_says_what_a_run_would_cost(folder):
     """Trials, rungs and finals in full trainings; minutes only where the store knows how long one takes."""
-    text = "name: s\ntasks: [demo]\ntrials: 9\nsubset: 0.1\nseeds: 2\n"
+    text = "name: s\ntasks: [demo]\ntrials: 9\nsubset: 0.1\nseeds: 2\nstrategies: [ladder]\n"
     (folder / "sweep.yaml").write_text(text, encoding="utf-8")
     plan = hpsearch("sweep", "check", folder / "sweep.yaml", "--json").json()
 
@@ -172,7 +172,8 @@ def test_check_says_what_a_run_would_cost(folder):
 def test_a_cell_has_as_many_trials_as_its_cost_allows(folder, cost, trials):
     """`cost` is a bound in full trainings on what is planned; one trial is always left."""
     bound = "" if cost is None else f"cost: {cost}\n"
-    cell = sweep(folder, f"name: s\ntasks: [demo]\ntrials: 9\nsubset: 0.1\nseeds: 2\n{bound}").cells[0]
+    text = f"name: s\ntasks: [demo]\ntrials: 9\nsubset: 0.1\nseeds: 2\nstrategies: [ladder]\n{bound}"
+    cell = sweep(folder, text).cells[0]
 
     assert trials == affordable(cell)
     assert cost is None or trials == 1 or cost_of(cell.options, trials) <= cost
