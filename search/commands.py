@@ -176,7 +176,7 @@ def trials(
 
 @app.command(epilog="Example: hpsearch best demo-tiny --json")
 def best(study: Name, store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
-    """Show a study's best trial."""
+    """Show a study's best trial and, of one with several objectives, the Pareto front."""
     from .command_studies import show_best
 
     show_best(store, study, as_json=as_json)

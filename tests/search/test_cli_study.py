@@ -18,6 +18,8 @@ DATA = ("--train-file", "data.csv", *COLUMNS)
 SPACE = "learning_rate: {low: 1.0e-6, high: 1.0e-2, log: true, default: 1.0e-6}\nper_device_train_batch_size: 8\n"
 SEARCH = ("run", *DATA, "--model", "tiny", "--space", "mine.yaml", "--set", "num_train_epochs=2", "--subset", "1")
 MINE = (*SEARCH, "--objective", "loss", "--study", "mine", "--trials", "3", "--no-retrain")
+#: The same for another objective: one more `--objective` would be weighed against the first.
+ACCURATE = tuple("accuracy" if word == "loss" else word for word in MINE)
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +85,6 @@ def test_a_changed_problem_is_refused_and_may_be_forked():
 @pytest.mark.parametrize(
     ("change", "difference"),
     [
-        (("--objective", "accuracy"), "objective: eval_loss -> eval_accuracy"),
         (("--sampler", "random"), "sampler: tpe -> random"),
         (("--score", "last"), "score: best -> last"),
         (("--model-config", "num_hidden_layers=1"), "model.overrides.num_hidden_layers"),
@@ -93,12 +94,22 @@ def test_a_changed_problem_is_refused_and_may_be_forked():
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
 def test_what_makes_another_problem(change, difference):
-    """Objective, sampler, score, model, space and data: each is refused before a trial."""
+    """Sampler, score, model, space and data: each is refused before a trial."""
     done(*MINE, "--trials", "1")
 
     said = hpsearch(*MINE, *change)
 
     refused(said, *([difference, "--fork"] if difference else []))
+    assert 1 == len(trials("mine"))
+
+
+def test_another_objective_is_another_problem():
+    """The first one, whatever is weighed against it."""
+    done(*MINE, "--trials", "1")
+
+    said = hpsearch(*ACCURATE, "--objective", "loss")
+
+    refused(said, "objective: eval_loss -> eval_accuracy", "direction: minimize -> maximize", "--fork")
     assert 1 == len(trials("mine"))
 
 
@@ -184,7 +195,7 @@ def test_two_studies_are_compared():
 
     assert "differs: space.num_train_epochs.value: 2 -> 1\n" in said.out
     assert ["num_train_epochs", "2", "1"] in [line.split() for line in said.out.splitlines()]
-    done(*MINE, "--trials", "1", "--study", "third", "--objective", "accuracy")
+    done(*ACCURATE, "--trials", "1", "--study", "third")
     assert "cannot be compared" in done("compare", "mine", "third").err
 
 
