@@ -11,11 +11,11 @@ from transformers import Trainer, TrainingArguments
 from ..spaces import binding
 from ..spaces.errors import BadInput
 from ..spaces.space import Space
-from .adapter_check import check_adapters
+from .adapter_check import check_adapters, uses_adapters
 from .collator import TaskCollator
 from .loop import Plan
 from .metrics import compute_metrics, score
-from .models import ModelInit, ModelSource, load_tokenizer, model_fingerprint
+from .models import TINY, ModelInit, ModelSource, load_tokenizer, model_fingerprint
 from .objectives import SECONDS, Objective, weighed_by_name
 from .own_code import NO_CODE, OwnCode
 from .own_parts import OwnModelInit, check_outputs, own_identity, own_metrics, own_model_init
@@ -44,6 +44,8 @@ RECOMMENDED = {
 OPTIMISTIC = (
     "--select-on validation: trials are chosen and reported on the same rows, so the reported score is optimistic"
 )
+
+UNTRAINED = f"the model {TINY!r} was never pretrained: adapters beside weights drawn at random learn little"
 
 
 class PreparedSource:
@@ -129,7 +131,12 @@ def task_problem(
         max_length=source.max_length,
         identity=identity | own_identity(code, trainer.model) | common_identity(trainer, plan, objective, direction),
         notes={"model": model.name, "rows": rows_of(source.splits({})), "task": task.to_dict()},
-        remarks=(*raw.notes, f"precision {precision}: {why}", *([OPTIMISTIC] if select_on == VALIDATION else [])),
+        remarks=(
+            *raw.notes,
+            f"precision {precision}: {why}",
+            *([OPTIMISTIC] if select_on == VALIDATION else []),
+            *([UNTRAINED] if model.is_tiny() and uses_adapters(plan.space) else []),
+        ),
     )
 
 
