@@ -74,9 +74,9 @@ def ladders(scene: Scene) -> Contenders:
         f"ladder, {confirm}, from {named(fraction)}": way(scene, strategy_with(confirm, seeds), fraction=fraction)
         for confirm, fraction in itertools.product(confirms, FRACTIONS[:3])
     }
-    made |= {f"eta {eta}, nearest fractions": way(scene, eta=eta) for eta in (2, 4)}
-    made |= {f"one in {share} promoted": way(scene, Places(share=share)) for share in (2, 3, 4)}
-    made |= {f"{second} at the second rung": way(scene, Places(second=second)) for second in (1, 2, 3, 4, 5)}
+    made |= {f"ladder, eta {eta}, nearest fractions": way(scene, Strategy(name=LADDER), eta=eta) for eta in (2, 4)}
+    made |= {f"ladder, one in {share} promoted": way(scene, Places(share=share)) for share in (2, 3, 4)}
+    made |= {f"ladder, {second} at the second rung": way(scene, Places(second=second)) for second in (2, 3, 4, 5)}
     if seeds > 1:
         made |= {f"full, {count} finalists": way(scene, strategy_with(FULL, seeds, count)) for count in (1, 2, 3)}
     return made
@@ -91,7 +91,9 @@ def rankings(scene: Scene) -> Contenders:
     """Who goes on, where the data that is asked for is kept to, and as the product does it."""
     kinds = {"learned first": Ladder, "score only": ByScore, "loss only": ByLoss, "learned, else all": NoneLost}
     return {
-        f"{name}, {confirm}, signal {signal}": way(scene, Strategy(confirm=confirm), ladder=kind, signal=signal)
+        f"ladder, {name}, {confirm}, signal {signal}": way(
+            scene, Strategy(name=LADDER, confirm=confirm), ladder=kind, signal=signal
+        )
         for signal, confirm, (name, kind) in itertools.product((NEVER, BOLDER), (NONE, QUICK), kinds.items())
     }
 
@@ -193,7 +195,7 @@ SECTIONS: dict[str, Callable[[Scene], Contenders]] = {
     "h": handovers,
     "i": together,
 }
-DEFAULT = "default: ladder, quick, from 1/9"
+DEFAULT = "default: single, quick, from 1/9"
 
 
 def named(fraction: float) -> str:

@@ -21,9 +21,9 @@ from hpsearch.tests.benchmarks.recorded_table import BASELINE, Configuration, Me
 MAXIMIZE = "maximize"  # accuracy and Matthews' correlation, the metrics of the recorded tasks
 NEVER, ONCE, BOLDER, LOSS = "never", "baseline", "bolder", "loss"
 SIGNAL = {
-    NEVER: "searches on the fraction it was asked for",
+    NEVER: "the product: searches on the fraction it was asked for",
     ONCE: "takes three times the data while the baseline is no better than chance",
-    BOLDER: "the product: not where a training with eight times the learning rate is better than chance",
+    BOLDER: "not where a training with eight times the learning rate is better than chance",
     LOSS: "nor where one of the two has a smaller loss than the shares of the classes would give",
 }
 #: Where the product begins; of what is recorded this is nearest to its default, a tenth.
@@ -103,7 +103,7 @@ class Way:
     fraction: float = FIRST
     ladder: type[Ladder] = Ladder
     eta: int = rules.ETA
-    signal: str = BOLDER
+    signal: str = NEVER
     trials: int = TRIALS
     always_retrains: bool = False
     handover: Any = KEEP  #: of the learning rate
@@ -158,6 +158,7 @@ class Way:
 class Places(Strategy):
     """Other numbers of places at the rungs."""
 
+    name: str = rules.LADDER
     share: int = rules.ETA  #: one in so many is promoted
     second: int | None = None  #: places at the second rung
 

@@ -1,7 +1,7 @@
 """Replay the recorded trainings: what would a search of another kind have found, and what would it have cost?
 
     python tests/benchmarks/strategies.py [--tasks cola,mrpc] [--sections abcdefghi] [--searches 1000] [--trials 10]
-        [--signal never|baseline|bolder] [--markdown]
+        [--signal never|baseline|bolder|loss] [--markdown]
     python tests/benchmarks/strategies.py --made-up --table /tmp/made_up.csv
     python tests/benchmarks/strategies.py --noise [--searches 200]
 
@@ -35,7 +35,7 @@ from hpsearch.tests.benchmarks.contenders import DEFAULT, SECTIONS, Scene
 from hpsearch.tests.benchmarks.nothing import NOISE_HEAD, noise
 from hpsearch.tests.benchmarks.record import TABLE
 from hpsearch.tests.benchmarks.recorded_table import BASELINE, Table, make_up, read_tables
-from hpsearch.tests.benchmarks.simulated import BOLDER, SIGNAL, TRIALS, Contender, Draw, Way
+from hpsearch.tests.benchmarks.simulated import NEVER, SIGNAL, TRIALS, Contender, Draw, Way
 
 RESAMPLES = 1000
 
@@ -148,7 +148,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--searches", type=int)
     parser.add_argument("--trials", type=int, default=TRIALS)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--signal", choices=SIGNAL, default=BOLDER, help="of all but (a), (d), (e) and (f)")
+    parser.add_argument("--signal", choices=SIGNAL, default=NEVER, help="of all but (a), (d), (e), (f) and (i)")
     parser.add_argument("--markdown", action="store_true")
     parser.add_argument("--noise", action="store_true")
     asked = parser.parse_args()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import subprocess
 import sys
 import time
@@ -11,7 +13,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from hpsearch.search import devices
+from hpsearch.search.command_run import usual_jobs
 from hpsearch.search.devices import GIB, GpuLease, Room, Share, device_name, gpus, shares, suitable_jobs, take_gpu
+from hpsearch.search.local_workers import search
+from hpsearch.search.options import RunOptions
+from hpsearch.studies import file_system
 
 GPUS = ["0", "1", "2", "3"]
 #: Takes any of the GPUs, writes its id and when, holds it, writes when again, gives it back.
@@ -164,3 +171,23 @@ def test_the_gpus_to_deal_out_are_those_this_process_may_use(visible, count, exp
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
 
     assert expected == gpus()
+
+
+def test_nobody_has_to_ask_for_workers(monkeypatch):
+    """As many as suit the model, if they can share the store; one for a SQLite file on a network, and on Ray."""
+    assert "auto" == usual_jobs(RunOptions())
+    assert "auto" == usual_jobs(RunOptions(store="postgresql+psycopg://team@db/hpsearch"))
+    assert "1" == usual_jobs(RunOptions(backend="ray"))
+    monkeypatch.setattr(file_system, "mounts", lambda: [file_system.Mount("/", "nfs4")])
+    assert "1" == usual_jobs(RunOptions())
+
+
+def test_one_worker_that_suits_is_this_process(toy, monkeypatch):
+    """Where `auto` comes to one, no other process is started for it."""
+    monkeypatch.setattr(devices, "suitable_jobs", lambda **machine: (1, "one worker"))
+    study = toy.search(toy.trainer(), trials=1)
+    run = study._run
+    search(dataclasses.replace(run, study=run.store.update_study(run.study.study_id, trials=2)), "auto", killable=False)
+
+    assert {str(os.getpid())} == {one.worker.split(":")[1] for one in study.trials}
+    assert 2 == len(study.trials)

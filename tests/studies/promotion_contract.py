@@ -333,6 +333,16 @@ class PromotionContract(SharedStore):
         assert not store.end_checking(study.study_id, SIGNAL)
         assert store.study(study.name).signal is None
 
+    def test_a_signal_is_noted_and_keeps_nobody_waiting(self, store):
+        """What the first trial found out is kept, the latest of it; the others are claimed all the same."""
+        study = make_study(store, new_name(), trials=ASKED)
+        numbers = [claimed(store, study).number for _ in range(2)]
+        store.note_signal(study.study_id, {"fraction": 0.1, "found": False})
+        store.note_signal(study.study_id, SIGNAL)
+
+        assert [0, 1] == numbers
+        assert (False, SIGNAL) == (store.study(study.name).checking, store.study(study.name).signal)
+
     def test_while_checking_there_is_one_trial(self, store):
         """The first trial alone can be claimed, again where it was put back or lost, until checking has ended."""
         study = make_study(store, new_name(), trials=ASKED, checking=True)
