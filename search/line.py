@@ -80,12 +80,13 @@ class Over:
 
 
 def fault_of(error: Exception, rank: int) -> Fault:
-    """Return the fault that an exception in a trial is."""
+    """Return the fault that an exception in a trial is; rank 0's reads as that of a trial in one process does."""
+    where = f"rank {rank}: " if rank else ""
     return Fault(
         rank=rank,
         at=time.time(),
         failure=classify(error),
-        message=f"rank {rank}: {describe(error)}"[:300],
+        message=f"{where}{describe(error)}"[:300],
         secondary=is_secondary(error),
         complaint=None if ends_search(error) is None else complaint_of(error),
     )
@@ -94,7 +95,7 @@ def fault_of(error: Exception, rank: int) -> Fault:
 def complaint_of(error: BaseException) -> Complaint:
     """Return what the user is told of an error that ends the search."""
     told = error if isinstance(error, HpsearchError) else None
-    if told is None and isinstance(error, Exception):
+    if told is None and isinstance(error, Exception):  # a full disk, too
         told = in_our_words(error)
     if told is None:
         told = HpsearchError(f"{type(error).__name__}: {error}", hint="the details are in the study's log.txt")

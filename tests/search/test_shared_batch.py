@@ -14,7 +14,7 @@ from hpsearch.search.devices import Share, shares, take_gpu, take_gpus
 from hpsearch.search.errors import TrialTaken
 from hpsearch.search.item_count import divides_by_items
 from hpsearch.search.launch import Launch, SearchLaunch
-from hpsearch.search.line import Fault, LinePulse, is_secondary
+from hpsearch.search.line import Fault, LinePulse, fault_of, is_secondary
 from hpsearch.search.memory import largest_piece, to_try_again
 from hpsearch.search.shared_batch import shared
 from hpsearch.search.shared_evaluation import real_rows
@@ -139,6 +139,16 @@ def test_a_trial_that_is_written_is_not_lost() -> None:
         row.state, row.worker = state, worker
         with pytest.raises(TrialTaken):
             launch.is_stuck()
+
+
+def test_a_fault_says_whose_it_is() -> None:
+    """A12: another rank's is named; rank 0's reads as in a trial of one process. A full disk ends the search."""
+    assert "ValueError: so" == fault_of(ValueError("so"), 0).message
+    assert "rank 3: ValueError: so" == fault_of(ValueError("so"), 3).message
+    assert fault_of(ValueError("so"), 3).complaint is None
+    full = fault_of(OSError(28, "No space left on device"), 1)
+    assert full.complaint is not None
+    assert "the disk is full" in full.complaint[0]
 
 
 def fault(rank: int, at: float, *, secondary: bool = False) -> Fault:
