@@ -29,7 +29,7 @@ from .interrupts import raise_if_interrupted
 from .limits import Limits
 from .objectives import first_and_weighed
 from .options import RunOptions
-from .own_code import OwnCode, check_own_trainer
+from .own.code import OwnCode, check_own_trainer
 from .priors import Prior
 from .push import check_token, push
 from .samplers import check_pruner, check_sampler

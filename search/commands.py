@@ -118,7 +118,7 @@ def worker(
 ) -> None:
     """Work on a study that somebody started, from any machine that reaches its store."""
     from .command_run import join_study
-    from .own_code import OwnCode
+    from .own.code import OwnCode
 
     given = {"data_dir": data_dir, "train_file": train_file, "validation_file": validation_file, "model": model}
     places = {name: place for name, place in given.items() if place is not None}
@@ -271,7 +271,7 @@ def retrain(
 ) -> None:
     """Train with a trial's configuration on all the training data."""
     from .command_run import retrain_trial
-    from .own_code import OwnCode
+    from .own.code import OwnCode
 
     retrain_trial(
         store,
@@ -311,7 +311,7 @@ def replay(
 ) -> int:
     """Run a trial again from its row and prove that it is the same: exit code 0 if so, else 1."""
     from .command_run import replay_trial
-    from .own_code import OwnCode
+    from .own.code import OwnCode
 
     code = OwnCode(trainer=trainer, model_init=model_init, compute_metrics=compute_metrics)
     return replay_trial(store, study, number=trial, quiet=quiet, as_json=as_json, code=code)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..studies.records import Study
 from ..studies.store import StudyStore
-from .own_code import NO_CODE, OwnCode
+from .own.code import NO_CODE, OwnCode
 from .paths import DEFAULT_OUTPUT, writable_folder
 from .ranks import ALONE, Ranks
 from .stored_problem import stored_problem

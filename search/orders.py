@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .devices import Room, Share
-from .own_code import NO_CODE, OwnCode
+from .own.code import NO_CODE, OwnCode
 
 #: Why a worker could not go on: a sentence, a hint, an exit code.
 Complaint = tuple[str, str | None, int]

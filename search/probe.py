@@ -12,10 +12,10 @@ from ..spaces.errors import BadInput, did_you_mean
 from .accelerate_state import accelerate_state_kept
 from .configuration import fresh_arguments
 from .objectives import SECONDS
+from .own.call import in_one_sentence
 from .streams import first_rows as first_of_stream
 from .streams import is_stream
 from .trial_trainer import rebuild, twin_of
-from .user_code import in_one_sentence
 
 ROWS = 16
 #: Metrics that the Trainer adds about its own speed.

@@ -21,13 +21,14 @@ from .checks import (
     check_timeout,
     check_trials,
 )
-from .factory import factory_name
 from .limits import Limits
 from .loop import Plan
 from .objectives import first_and_weighed
 from .options import DEFAULT_STORE
-from .own_code import OwnCode
-from .own_problem import LOSS
+from .own.call import built_by
+from .own.code import OwnCode
+from .own.factory import factory_name
+from .own.problem import LOSS
 from .pareto import front_of
 from .population import score_from
 from .replay import Replay, replay
@@ -40,7 +41,6 @@ from .talk import tell
 from .trackers import check_trackers
 from .tracking import prepare_trackers
 from .trainer_problem import checked_problem, trainer_seed
-from .user_code import built_by
 from .verdict import conclude
 from .verdict_words import summary_lines
 from .view import view_for

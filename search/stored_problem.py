@@ -18,7 +18,7 @@ from ..studies.records import Study
 from .models import ModelSource, check_model
 from .objectives import first_and_weighed
 from .options import RunOptions, assignments, listed
-from .own_code import NO_CODE, OwnCode, short_name
+from .own.code import NO_CODE, OwnCode, short_name
 from .tasks import Task, custom_task, task_named
 
 #: The seed where nobody says another.
@@ -56,13 +56,13 @@ def stored_problem(
 
     With `kept_data` the data that some search of this machine has loaded is good enough, and files need not be here.
     `places` says where data or model are on this machine, by the names of `RunOptions`, and `code` what of the user's
-    own the study was made with: of that the row has names only, see `own_code`.
+    own the study was made with: of that the row has names only, see `own.code`.
 
     Raises `StudyChanged` if data or model are no longer what they were, `BadInput` for code that is not said.
     """
     kept = study.spec["notes"].get("options")
     if code.trainer is not None and (kept is None or OwnCode.of(kept).trainer):
-        from .factory import factory_problem
+        from .own.factory import factory_problem
 
         return factory_problem(code.trainer, study)
     if kept is None:
@@ -177,9 +177,9 @@ def problem_of(
 
 
 def own_problem_of(options: RunOptions, space: Space) -> Any:
-    """Return the problem of the Trainer that a function of the user's makes; see `own_problem`."""
+    """Return the problem of the Trainer that a function of the user's makes; see `own.problem`."""
     with chatter_away():
-        from .own_problem import own_problem
+        from .own.problem import own_problem
 
         return own_problem(options, space)
 

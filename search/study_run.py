@@ -22,7 +22,7 @@ from .flatness import check_noise_is_known
 from .limits import Limits
 from .loop import SearchLoop
 from .objectives import kept
-from .own_code import NO_CODE, OwnCode
+from .own.code import NO_CODE, OwnCode
 from .paths import DEFAULT_OUTPUT, StudyPaths, writable_folder
 from .priors import PRIORS, Prior, priors_of
 from .problem import Problem

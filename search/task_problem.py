@@ -17,8 +17,8 @@ from .loop import Plan
 from .metrics import compute_metrics, score
 from .models import TINY, ModelInit, ModelSource, load_tokenizer, model_fingerprint
 from .objectives import SECONDS, Objective, weighed_by_name
-from .own_code import NO_CODE, OwnCode
-from .own_parts import OwnModelInit, check_outputs, own_identity, own_metrics, own_model_init
+from .own.code import NO_CODE, OwnCode
+from .own.parts import OwnModelInit, check_outputs, own_identity, own_metrics, own_model_init
 from .precision import precision_arguments, resolve_precision
 from .prepared import TRAIN, VALIDATION, Prepared, check_length, prepare
 from .probe import check_objective_is_returned

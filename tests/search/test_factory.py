@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from transformers import Trainer
 
-from hpsearch.search import user_code
-from hpsearch.search.factory import factory_name, trainer_from
 from hpsearch.search.failures import describe
+from hpsearch.search.own import call
+from hpsearch.search.own.factory import factory_name, trainer_from
 from hpsearch.search.redaction import redacted
 from hpsearch.spaces.errors import BadInput
 from hpsearch.studies.errors import StudyChanged
@@ -109,7 +109,7 @@ def test_a_function_that_is_not_here_is_said(name: str) -> None:
 
 def test_a_trainer_that_is_another_one_elsewhere_is_refused(toy: Any, module: Any) -> None:
     """Workers whose function makes a Trainer with other data do not take part: a study means one thing."""
-    from hpsearch.search.factory import factory_problem
+    from hpsearch.search.own.factory import factory_problem
 
     study = toy.search(module.make_trainer, trials=1)._run.study
     factory_problem("my_training:make_trainer", study)
@@ -283,7 +283,7 @@ def test_the_line_that_failed_is_named() -> None:
     """The innermost one of the user's own, not of a library below it."""
     line = next(n for n, text in enumerate(Path(__file__).read_text().splitlines(), 1) if text.endswith("line to name"))
     with pytest.raises(BadInput, match=rf"test_factory\.py, line {line}: OSError: 401"):
-        user_code.built_by(fails_with_secrets, "it")
+        call.built_by(fails_with_secrets, "it")
 
 
 def test_a_trainer_without_model_init_is_refused(toy: Any) -> None:
@@ -313,16 +313,16 @@ def test_what_it_prints_does_not_reach_stdout_or_the_store(toy: Any, capfd: Any)
 
 def test_it_is_said_what_is_waited_for(toy: Any, monkeypatch: Any, capsys: Any) -> None:
     """One line on stderr after a few seconds, and none for a quick function or a quiet search."""
-    monkeypatch.setattr(user_code, "WAIT_S", 0.05)
+    monkeypatch.setattr(call, "WAIT_S", 0.05)
 
     def slow() -> Any:
         time.sleep(0.5)
         return toy.trainer()
 
-    user_code.built_by(slow, "the function 'slow'")
+    call.built_by(slow, "the function 'slow'")
     err = capsys.readouterr().err
-    monkeypatch.setattr(user_code, "WAIT_S", 60.0)
-    user_code.built_by(toy.trainer, "the function 'quick'")
+    monkeypatch.setattr(call, "WAIT_S", 60.0)
+    call.built_by(toy.trainer, "the function 'quick'")
 
     assert "waiting for the function 'slow', which makes the Trainer: 0.05 s so far\n" == err
     assert "" == capsys.readouterr().err

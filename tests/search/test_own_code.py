@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hpsearch.search.options import RunOptions
-from hpsearch.search.own_code import OwnCode, check_own_trainer
+from hpsearch.search.own.code import OwnCode, check_own_trainer
 from hpsearch.spaces.errors import BadInput
 
 from .command import COLUMNS, ONE_RUNG, TINY, done, hpsearch, refused, write_word_data
@@ -153,7 +153,7 @@ def test_a_changed_metric_is_another_problem(folder: Path) -> None:
     mine = folder / "mine.py"
     mine.write_text(mine.read_text().replace('{"error_rate": float(', '{"error_rate": 2 * float('))
 
-    from hpsearch.search.own_parts import own_identity
+    from hpsearch.search.own.parts import own_identity
 
     assert own_identity(OwnCode(compute_metrics="mine.py:error_rate"), None)
     program = [str(word) for word in (*given, "--trials", 2)]

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..spaces.errors import BadInput
+from ...spaces.errors import BadInput
+from ..models import ModelSource
+from ..tasks import Task
+from ..trial_trainer import accepted_sections
+from .code import OwnCode, absolute
 from .factory import function_from
-from .models import ModelSource
-from .own_code import OwnCode, absolute
-from .tasks import Task
-from .trial_trainer import accepted_sections
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ def own_metrics(code: OwnCode) -> Callable[..., Any] | None:
 
 def own_identity(code: OwnCode, model: Any) -> dict[str, Any]:
     """Return the part of a study's identity that is the user's own code: a changed metric is another problem."""
-    from .fingerprints import model_config_fingerprint
+    from ..fingerprints import model_config_fingerprint
 
     found: dict[str, Any] = {}
     if code.model_init is not None:

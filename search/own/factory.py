@@ -1,7 +1,7 @@
 """A function that makes a Trainer, known by its name: what the workers of a study made in Python are told.
 
 The name is `package.module:function`, or `path/to/script.py:function`. A Trainer cannot be sent to another process
-without its data, its model and whatever its callbacks hold (pains C2, C3). The call itself is `user_code`.
+without its data, its model and whatever its callbacks hold (pains C2, C3). The call itself is `call`.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from ..spaces.errors import BadInput, did_you_mean
-from ..spaces.space import Space
-from ..studies.identity import ensure_same_problem
-from ..studies.records import Study
-from .loop import Plan
-from .problem import Problem
+from ...spaces.errors import BadInput, did_you_mean
+from ...spaces.space import Space
+from ...studies.identity import ensure_same_problem
+from ...studies.records import Study
+from ..loop import Plan
+from ..problem import Problem
+from ..trainer_problem import trainer_problem
+from .call import built_by, called
 from .script import as_if_run, module_of, script_of
-from .trainer_problem import trainer_problem
-from .user_code import built_by, called
 
 HINT = "define it with `def` at the top of a module that every worker can import: my_training.make_trainer"
 NOTATION = "my_training:make_trainer for a module, path/to/script.py:make_trainer for a script"
@@ -55,13 +55,13 @@ def _found(module: str | None, name: str) -> Any:
 
 
 def trainer_from(factory: str) -> Any:
-    """Make the Trainer. Raises `BadInput` where the function is not here, or as `user_code.built_by`."""
+    """Make the Trainer. Raises `BadInput` where the function is not here, or as `call.built_by`."""
     with where_it_runs(factory):
         return built_by(lambda: found(factory)(), factory)
 
 
 def function_from(named: str) -> Callable[..., Any]:
-    """Return a user's function by its name. Raises `BadInput` where it is not here, or as `user_code.called`."""
+    """Return a user's function by its name. Raises `BadInput` where it is not here, or as `call.called`."""
     with where_it_runs(named):
         function: Callable[..., Any] = called(lambda: found(named), named, "whose module is imported")
     return function

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
-from ..spaces.space import Space
+from ...spaces.space import Space
+from ..loop import Plan
+from ..objectives import first_and_weighed
+from ..options import RunOptions
+from ..population import score_from
+from ..problem import Problem
+from ..trainer_problem import checked_problem, trainer_seed
+from .code import absolute, short_name
 from .factory import trainer_from
-from .loop import Plan
-from .objectives import first_and_weighed
-from .options import RunOptions
-from .own_code import absolute, short_name
-from .population import score_from
-from .problem import Problem
-from .trainer_problem import checked_problem, trainer_seed
 
 #: What is minimized unless somebody names a metric: every Trainer has it.
 LOSS = "eval_loss"

@@ -13,7 +13,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-from ..spaces.errors import BadInput
+from ...spaces.errors import BadInput
 
 #: A script may be called like a library, such as `datasets.py`, so its own name is not enough. Where it lies is no part
 #: of its name: a study's identity has the names of classes, and its workers may have the script somewhere else.

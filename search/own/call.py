@@ -16,9 +16,9 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
-from ..spaces.errors import BadInput, HpsearchError
-from .failures import describe, ends_search
-from .talk import tell
+from ...spaces.errors import BadInput, HpsearchError
+from ..failures import describe, ends_search
+from ..talk import tell
 
 #: Seconds after which it is said what is being waited for.
 WAIT_S = 5.0
@@ -27,7 +27,7 @@ LIBRARIES = tuple(
     f"{folder}{os.sep}"
     for folder in (
         *(sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib", "platstdlib")),
-        *(str(Path(__file__).parents[1] / layer) for layer in ("spaces", "studies", "search")),
+        *(str(Path(__file__).parents[2] / layer) for layer in ("spaces", "studies", "search")),
     )
 )
 NO_DEVICE = re.compile(r"\b(cuda|nvidia|gpu|mps|xpu|hip)\b", re.IGNORECASE)

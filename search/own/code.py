@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..spaces.errors import BadInput
-from ..studies.records import Study
-from .options import RunOptions
+from ...spaces.errors import BadInput
+from ...studies.records import Study
+from ..options import RunOptions
 
 #: What is in the Trainer already, by the names of `RunOptions`.
 IN_TRAINER = (
