@@ -201,7 +201,7 @@ def test_workers_import_a_script_by_its_path(toy: Any, script: Path) -> None:
         ("def build_it(): pass\n", "broken.py:build", "has no function 'build'"),
         ("import nowhere_at_all\n", "broken.py:build", "broken.py, line 1: ModuleNotFoundError"),
         ("x = 1\ny = {}['key']\n", "broken.py:build", "broken.py, line 2: KeyError"),
-        ("def build(): pass\n", "broken.py", "does not name a function that makes a Trainer"),
+        ("def build(): pass\n", "broken.py", "does not name a function"),
         ("build = 7\n", "broken.py:build", "has no function 'build'"),
     ],
     ids=["missing", "syntax", "function", "import", "raises", "no function", "no callable"],
