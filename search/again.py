@@ -15,7 +15,7 @@ from .budget import LOOKS, BudgetCallback
 from .configuration import Configuration
 from .progress import ShareCallback
 from .quiet import chatter_to
-from .ranks import END
+from .ranks.ranks import END
 from .splits import Splits, splits_at
 from .study_run import StudyRun
 from .training import Training

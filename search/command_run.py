@@ -32,8 +32,8 @@ from .options import RunOptions
 from .own.code import OwnCode, check_own_trainer
 from .priors import Prior
 from .push import check_token, push
+from .ranks.batch import check_shareable
 from .samplers import check_pruner, check_sampler
-from .shared_batch import check_shareable
 from .stored_problem import chatter_away, problem_of, space_of, stored_problem, study_name, task_of
 from .strategy import Strategy, strategy_of
 from .talk import as_typed, tell

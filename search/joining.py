@@ -14,7 +14,7 @@ from ..studies.records import Study
 from ..studies.store import StudyStore
 from .own.code import NO_CODE, OwnCode
 from .paths import DEFAULT_OUTPUT, writable_folder
-from .ranks import ALONE, Ranks
+from .ranks.ranks import ALONE, Ranks
 from .stored_problem import stored_problem
 from .study_run import StudyRun
 from .view import View

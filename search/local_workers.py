@@ -84,7 +84,7 @@ def search(
 
 def search_here(run: StudyRun, places: Mapping[str, str] | None, processes: int) -> None:
     """Search a study with this process for the only worker, and several for each trial; see `SearchLoop.run`."""
-    from .launch import Launcher
+    from .ranks.launch import Launcher
 
     shares = devices.shares(1, devices.cores(), devices.gpus(), processes)
     (orders,) = orders_of(run, shares, places or {}, False, processes)

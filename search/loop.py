@@ -43,7 +43,7 @@ from .population import BEGINNING, PBT, Population, Segment
 from .priors import Prior
 from .progress import Pulse, TrialCallback
 from .proposals import SpaceExhausted
-from .ranks import ALONE, Ranks
+from .ranks.ranks import ALONE, Ranks
 from .signal_check import SignalCheck
 from .splits import Splits, SplitSource, splits_at
 from .strategy import NONE, Strategy
@@ -56,7 +56,7 @@ from .trial_trainer import twin_of
 from .view import View
 
 if TYPE_CHECKING:
-    from .launch import Launcher
+    from .ranks.launch import Launcher
 
 #: Seconds between two looks for work while other workers have all that is left.
 IDLE_S = 0.5

@@ -17,7 +17,7 @@ from ..studies.records import Study, Trial, TrialState
 from .again import trained_again
 from .devices import device_name
 from .failures import describe, ends_search
-from .relaunch import can_relaunch, relaunched
+from .ranks.relaunch import can_relaunch, relaunched
 from .study_run import StudyRun
 from .talk import as_typed
 from .training import Training

@@ -31,10 +31,10 @@ from .own.factory import factory_name
 from .own.problem import LOSS
 from .pareto import front_of
 from .population import score_from
+from .ranks.batch import check_shareable
 from .replay import Replay, replay
 from .retrain import retrain, winner
 from .samplers import check_pruner, check_sampler
-from .shared_batch import check_shareable
 from .strategy import Strategy, StrategyOptions, strategy_of
 from .study_run import StudyRun, open_study
 from .talk import tell

@@ -27,13 +27,13 @@ from .paths import DEFAULT_OUTPUT, StudyPaths, writable_folder
 from .priors import PRIORS, Prior, priors_of
 from .problem import Problem
 from .quiet import chatter_to
-from .ranks import ALONE, Ranks
+from .ranks.ranks import ALONE, Ranks
 from .strategy import ONE_RUNG, Strategy
 from .trackers import REPORT_TO
 from .view import View
 
 if TYPE_CHECKING:
-    from .launch import Launcher
+    from .ranks.launch import Launcher
 
 NO_LIMITS = Limits()
 

@@ -17,7 +17,7 @@ from .budget import BudgetCallback, percent
 from .configuration import Configuration
 from .environment import EnvironmentCallback
 from .errors import NonFiniteScore, NoObjective
-from .ranks import ALONE, Ranks
+from .ranks.ranks import ALONE, Ranks
 from .signal_check import SignalCheck
 from .splits import Splits
 

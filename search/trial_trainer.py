@@ -37,13 +37,13 @@ from .configuration import Configuration
 from .errors import StopSearch, TrialEnded
 from .failures import ends_search
 from .generation import with_generation
-from .item_count import divides_by_items
 from .ledger import CHECKPOINT, DATA, EVALUATE
 from .lengths import with_lengths_read
 from .metrics import first_logits
-from .ranks import ALONE, END, PREDICT, Leg
+from .ranks.evaluation import shared_evaluation, shared_step
+from .ranks.item_count import divides_by_items
+from .ranks.ranks import ALONE, END, PREDICT, Leg
 from .schedule import Change, ScheduleCallback
-from .shared_evaluation import shared_evaluation, shared_step
 from .training import Training
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class TrialMixin:
         return [float(one) for one in found.reshape(len(found), -1)[:, 0]]
 
     def compute_loss(self, model: Any, inputs: Any, *args: Any, **named: Any) -> Any:
-        """Return the loss; where ranks share a batch, find out first how it has to be scaled, see `item_count`."""
+        """Return the loss; where ranks share a batch, find out first how it has to be scaled, see `ranks.item_count`."""
         parent: Any = super()
         twin: Any = self
         items = named.get("num_items_in_batch")
@@ -156,13 +156,13 @@ class TrialMixin:
         return self.hpsearch_run is not None and self.hpsearch_run.ranks.count > 1
 
     def evaluation_loop(self, *args: Any, **named: Any) -> Any:
-        """Predict a data set; where ranks share it, see `shared_evaluation`."""
+        """Predict a data set; where ranks share it, see `ranks.evaluation`."""
         parent: Any = super()
         with shared_evaluation(self) if self.is_shared else contextlib.nullcontext():
             return parent.evaluation_loop(*args, **named)
 
     def prediction_step(self, model: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
-        """Predict a batch; where ranks share it, see `shared_evaluation`."""
+        """Predict a batch; where ranks share it, see `ranks.evaluation`."""
         parent: Any = super()
         if not self.is_shared:
             return parent.prediction_step(model, inputs, *rest, **named)

@@ -25,10 +25,10 @@ from .devices import VISIBLE, GpuLease, gpus, take_gpus
 from .errors import Interrupted
 from .interrupts import remember_interrupts
 from .joining import join
-from .launch import Launcher
 from .orders import Complaint, Orders
 from .paths import StudyPaths
 from .quiet import write_to_log
+from .ranks.launch import Launcher
 
 #: Exit code of a worker that has said why it failed.
 FAILED = 1

@@ -203,7 +203,7 @@ def test_a_trainer_cannot_travel_to_ranks(toy: Any) -> None:
 
 def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A12: two ranks on one GPU would be slower than one, and NCCL refuses them."""
-    from hpsearch.search import shared_batch
+    from hpsearch.search.ranks import batch as shared_batch
 
     monkeypatch.setattr(shared_batch, "gpus", lambda: ["0"])
     gpu_trainer = SimpleNamespace(args=SimpleNamespace(use_cpu=False))

@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..spaces.errors import BadInput
-from .configuration import BATCH
-from .devices import gpus
-from .memory import EVAL_BATCH
-from .population import PBT
+from ...spaces.errors import BadInput
+from ..configuration import BATCH
+from ..devices import gpus
+from ..memory import EVAL_BATCH
+from ..population import PBT
 
 if TYPE_CHECKING:
-    from ..spaces.parameter import Parameter
-    from .problem import Problem
+    from ...spaces.parameter import Parameter
+    from ..problem import Problem
 
 #: The sampling of transformers that deals out batches by itself, each process its own.
 REBALANCED = "batch_rebalance"

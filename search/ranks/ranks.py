@@ -14,10 +14,10 @@ from typing import Any
 
 import torch.distributed as dist
 
-from ..studies.records import Failure
-from .configuration import Configuration
-from .failures import classify, describe
-from .shared_batch import shared
+from ...studies.records import Failure
+from ..configuration import Configuration
+from ..failures import classify, describe
+from .batch import shared
 
 #: What a follower is told to do, other than a `Leg`.
 PREDICT, END = "predict", "end"
@@ -86,7 +86,7 @@ class Ranks:
         self.agreed(True)
 
     def shared(self, configuration: Configuration) -> Configuration:
-        """Return a configuration as each of the ranks has to be told it, see `shared_batch`."""
+        """Return a configuration as each of the ranks has to be told it, see `batch`."""
         if self.count == 1:
             return configuration
         return dataclasses.replace(configuration, args=shared(configuration.args, self.count))

@@ -16,26 +16,26 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
-from ..studies.optuna_study import reconcile
-from ..studies.records import Failure, Trial, TrialState
-from ..studies.worker import is_alive, worker_name
-from .crew import told
-from .devices import VISIBLE, Share, gpus
-from .errors import HpsearchError, SearchFailed, TrialTaken
-from .interrupts import raise_if_interrupted
+from ...studies.optuna_study import reconcile
+from ...studies.records import Failure, Trial, TrialState
+from ...studies.worker import is_alive, worker_name
+from ..crew import told
+from ..devices import VISIBLE, Share, gpus
+from ..errors import HpsearchError, SearchFailed, TrialTaken
+from ..interrupts import raise_if_interrupted
+from ..local_workers import kill_tree, worker_context
+from ..orders import Orders
+from ..progress import Pulse
+from ..proposals import SpaceExhausted
+from ..trial_run import still_ours
+from ..view import View
 from .line import Ending, Fault, Over, Progress, Remark
-from .local_workers import kill_tree, worker_context
-from .orders import Orders
-from .progress import Pulse
-from .proposals import SpaceExhausted
 from .rank import RankOrders, work
 from .rendezvous import Rendezvous
-from .trial_run import still_ours
-from .view import View
 
 if TYPE_CHECKING:
-    from .heartbeat import Heartbeat
-    from .loop import SearchLoop
+    from ..heartbeat import Heartbeat
+    from ..loop import SearchLoop
 
 LOOK_S = 0.25  #: seconds between two looks at the clock and the lease
 #: Seconds to wait for a rank that failed by itself when others say that somebody is gone, and for rank 0 to ask.

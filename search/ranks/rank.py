@@ -18,21 +18,21 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from ..studies.optuna_storage import optuna_storage
-from ..studies.patience import PATIENCE_S, Patience
-from ..studies.records import Trial
-from ..studies.store import StudyStore
-from .again import trained_again
-from .devices import VISIBLE
-from .errors import StopSearch
+from ...studies.optuna_storage import optuna_storage
+from ...studies.patience import PATIENCE_S, Patience
+from ...studies.records import Trial
+from ...studies.store import StudyStore
+from ..again import trained_again
+from ..devices import VISIBLE
+from ..errors import StopSearch
+from ..joining import join
+from ..orders import Orders
+from ..paths import StudyPaths
+from ..quiet import write_to_log
+from ..study_run import StudyRun
 from .follower import Following, follow
-from .joining import join
 from .line import Ending, Line, LinePulse, LineView, Over, Trained, complaint_of, fault_of
-from .orders import Orders
-from .paths import StudyPaths
-from .quiet import write_to_log
 from .ranks import Ranks
-from .study_run import StudyRun
 
 #: Exit code of a rank whose part ended with an error, which it has told.
 FAILED = 1

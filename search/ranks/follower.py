@@ -12,12 +12,12 @@ from typing import Any
 
 from transformers.trainer_utils import HPSearchBackend
 
-from .budget import BudgetCallback
-from .configuration import Configuration
-from .paths import KEPT
+from ..budget import BudgetCallback
+from ..configuration import Configuration
+from ..paths import KEPT
+from ..training import Training
+from ..trial_trainer import TrialMixin, rebuild_for_trial, twin_of
 from .ranks import END, PREDICT, Leg, TrialStopped
-from .training import Training
-from .trial_trainer import TrialMixin, rebuild_for_trial, twin_of
 
 
 @dataclass(kw_only=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from accelerate.utils import find_batch_size, recursively_apply
 
-from .memory import EVAL_BATCH
+from ..memory import EVAL_BATCH
 
 #: What `prediction_step` of `transformers.Trainer` returns: loss, logits, labels.
 Step = tuple[Any, Any, Any]

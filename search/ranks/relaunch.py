@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import tempfile
 
-from ..studies.records import Trial
-from .devices import Share, gpus
-from .errors import SearchFailed
+from ...studies.records import Trial
+from ..devices import Share, gpus
+from ..errors import SearchFailed
+from ..orders import Orders
+from ..study_run import StudyRun
+from ..training import Training
 from .launch import Launch
 from .line import LinePulse
-from .orders import Orders
 from .ranks import Ranks
-from .study_run import StudyRun
-from .training import Training
 
 
 def processes_of(trial: Trial) -> int:
