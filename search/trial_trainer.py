@@ -139,7 +139,7 @@ class TrialMixin:
         return [float(one) for one in found.reshape(len(found), -1)[:, 0]]
 
     def compute_loss(self, model: Any, inputs: Any, *args: Any, **named: Any) -> Any:
-        """Return the loss; where ranks share a batch, find out first how it has to be scaled, see `ranks.item_count`."""
+        """Return the loss; where ranks share a batch, find out first how it is to be scaled, see `ranks.item_count`."""
         parent: Any = super()
         twin: Any = self
         items = named.get("num_items_in_batch")

@@ -1,11 +1,11 @@
 """The rule for a value that was found on a part of the data, when its configuration is trained on more of it.
 
-A parameter says so itself, `handover` in its written form: `keep`; `{rescale: EXPONENT}`; or `bracket`. All presets
-keep everything. What is published speaks of pre-training: the best learning rate falls with the number of tokens to
-the power -0.32 (Bjorck et al. 2024, "Scaling Optimal LR Across Token Horizons"), the best weight decay of AdamW with
-the size of the data set, -1 (Wang & Aitchison 2024, "How to set AdamW's weight decay as you scale model and dataset
-size"). `tests/benchmarks/strategies.py` compares the rules on recorded fine-tunings. What
-they do to a configuration is `transfer`.
+A parameter says so itself, `handover` in its written form: `keep`; `{rescale: EXPONENT}`; or `bracket`. What is
+published speaks of pre-training: the best learning rate falls with the number of tokens to the power -0.32 (Bjorck et
+al. 2024, "Scaling Optimal LR Across Token Horizons"), the best weight decay of AdamW with the size of the data set, -1
+(Wang & Aitchison 2024, "How to set AdamW's weight decay as you scale model and dataset size"). On recorded fine-tunings
+(`tests/benchmarks/strategies.py`, section h) the first is better than to keep the rate, so the presets `default` and
+`small` have it; all else is kept. What the rules do to a configuration is `transfer`.
 """
 
 from __future__ import annotations

@@ -160,7 +160,8 @@ def handovers(scene: Scene) -> Contenders:
     """What becomes of the learning rate on more data."""
     rules_of_rate = {
         "kept": KEEP,
-        "to the power -0.32": {"rescale": -0.32},
+        "to the power -0.2": {"rescale": -0.2},
+        "-0.32": {"rescale": -0.32},
         "-0.5": {"rescale": -0.5},
         "bracket": BRACKET,
     }

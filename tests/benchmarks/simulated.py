@@ -12,7 +12,7 @@ from hpsearch.search import strategy as rules
 from hpsearch.search.ladder import Ladder
 from hpsearch.search.strategy import Strategy
 from hpsearch.spaces import Choice, Float, Space
-from hpsearch.spaces.handover import KEEP
+from hpsearch.spaces.presets import RATE_HANDOVER
 from hpsearch.spaces.transfer import handed_over
 from hpsearch.studies.records import Failure, Phase, Trial, TrialState
 from hpsearch.tests.benchmarks.record import FRACTIONS
@@ -106,7 +106,7 @@ class Way:
     signal: str = NEVER
     trials: int = TRIALS
     always_retrains: bool = False
-    handover: Any = KEEP  #: of the learning rate
+    handover: Any = field(default_factory=lambda: dict(RATE_HANDOVER))  #: of the learning rate
 
     def __call__(self, table: Table, draw: Draw) -> Outcome:
         """Return what a search comes to."""
