@@ -135,7 +135,7 @@ def check_test_file(options: RunOptions) -> None:
 
 def open_run(options: RunOptions, space: Space, view: View, *, strategy: Strategy, priors: Sequence[Prior] = ()) -> Any:
     """Return the `StudyRun` of `options`: the problem built, the study opened by its identity."""
-    from .study_run import StudyRun, open_study
+    from .study_run import open_study, run_of
     from .tracking import prepare_trackers
 
     problem = problem_of(options, space)
@@ -158,14 +158,8 @@ def open_run(options: RunOptions, space: Space, view: View, *, strategy: Strateg
         priors=priors,
     )
     prepare_trackers(study, view.say)
-    return StudyRun(
-        problem=problem,
-        study=study,
-        store=store,
-        view=view,
-        timeout=options.timeout,
-        verbose=options.verbose,
-        code=OwnCode.of(options),
+    return run_of(
+        problem, study, store, view, timeout=options.timeout, verbose=options.verbose, code=OwnCode.of(options)
     )
 
 

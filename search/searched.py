@@ -36,7 +36,7 @@ from .replay import Replay, replay
 from .retrain import retrain, winner
 from .samplers import check_pruner, check_sampler
 from .strategy import Strategy, StrategyOptions, strategy_of
-from .study_run import StudyRun, open_study
+from .study_run import StudyRun, open_study, run_of
 from .talk import tell
 from .trackers import check_trackers
 from .tracking import prepare_trackers
@@ -216,7 +216,7 @@ def search_trainer(
         prepare_trackers(record, view.say)
         for remark in problem.remarks:
             view.say(remark)
-        run = StudyRun(problem=problem, study=record, store=opened, view=view, timeout=timeout, code=code)
+        run = run_of(problem, record, opened, view, timeout=timeout, code=code)
         search_study(run)
         say_verdict(run)
     return SearchedStudy(run)

@@ -17,6 +17,7 @@ from ..studies.optuna_study import open_optuna_study
 from ..studies.patience import PATIENCE_S, Patience
 from ..studies.records import Study
 from ..studies.store import StudyStore
+from .begun import as_begun, rules_kept
 from .devices import Room
 from .flatness import check_noise_is_known
 from .limits import Limits
@@ -118,6 +119,14 @@ class StudyRun:
             yield
 
 
+def run_of(problem: Problem, study: Study, store: StudyStore, view: View, **how: Any) -> StudyRun:
+    """Return the run of an opened study, by the rules it began with; says where those are not what was asked for."""
+    begun = as_begun(problem, study)
+    for line in rules_kept(problem, begun):
+        view.say(line)
+    return StudyRun(problem=begun, study=study, store=store, view=view, **how)
+
+
 def open_study(
     store: StudyStore,
     problem: Problem,
@@ -191,7 +200,7 @@ def _open_or_make(
             forked_from=forked_from,
             limits=limits,
         )
-    ensure_same_problem(study, problem.identity)
+    ensure_same_problem(study, as_begun(problem, study).identity)
     if study.checking:  # an earlier release has not come to an end with that
         store.end_checking(study.study_id, {"fraction": problem.plan.fraction, "found": True})
     parent = Path(study.folder).parent if output_dir is None else output_dir

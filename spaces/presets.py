@@ -27,7 +27,7 @@ from .space import Space
 
 _WARMUP = 0.1  # Mosbach et al.; below 1 it is the share of all steps
 #: A rate that was found on a tenth of the data is halved for all of it. Bjorck et al. 2024 measure this power of the
-#: tokens in pre-training; on recorded fine-tunings (`tests/benchmarks/strategies.py`, section h) it beats keeping the rate.
+#: tokens in pre-training; on recorded fine-tunings it beats keeping the rate, see `handover`.
 RATE_HANDOVER = {"rescale": -0.32}
 _WEIGHT_DECAY = 0.01  # what BERT was pre-trained with; transformers' own default is none
 

@@ -13,6 +13,7 @@ from hpsearch.search.ladder import Ladder
 from hpsearch.search.statistics import detectable_difference
 from hpsearch.search.strategy import FULL, NONE, Strategy
 from hpsearch.spaces import Float, Space
+from hpsearch.studies.errors import StudyChanged
 from hpsearch.studies.promotion import Promotion
 from hpsearch.studies.records import Phase, Trial, TrialState
 from hpsearch.studies.store import StudyStore
@@ -200,3 +201,19 @@ def test_a_retraining_rescales(here: Path):
     assert other["params"]["learning_rate"] == pytest.approx(found / 5**0.5)
     assert other["configuration"]["args"]["learning_rate"] == pytest.approx(found / 5**0.5)
     assert baseline["params"] == trials[0].params
+
+
+def test_a_study_goes_on_with_the_rules_it_began_with(toy, capsys):
+    """B5: a preset that has got a rule since is no other problem, and what the study does with values stays the same,
+    which is said. Another range is another problem as ever.
+    """
+    kept = {"learning_rate": Float(1e-4, 1e-2, log=True)}
+    rescaled = {"learning_rate": Float(1e-4, 1e-2, log=True, handover={"rescale": -0.32})}
+    toy.search(toy.trainer(), space=kept, trials=1)
+    study = toy.search(toy.trainer(), space=rescaled, trials=2, quiet=False)
+
+    assert 2 == len(study.trials)
+    assert "learning_rate: the study goes on with the rule" in capsys.readouterr().err
+    assert study._run.problem.plan.space == Space(kept)
+    with pytest.raises(StudyChanged, match="high"):
+        toy.search(toy.trainer(), space={"learning_rate": Float(1e-4, 1e-1, log=True)}, trials=2)

@@ -112,7 +112,7 @@ def test_split_gives_each_consumer_its_own_names():
     }
 
     assert Sections(
-        args={"learning_rate": 1e-4},
+        args={"learning_rate": 1e-4, "optim": None},
         model={"hidden_dropout_prob": 0.2},
         data={"max_length": 64},
         peft={"r": 8},
