@@ -320,9 +320,9 @@ class SearchLoop:
         return fraction == 1.0 and Strategy.of(self.study).confirm != NONE and self.source.splits({}).report is not None
 
     def check(self, trial: Trial) -> SignalCheck | None:
-        """Return what looks for a signal, for the first trial of a study whose metric may be flat."""
+        """Return what looks for a signal in a subset, for the first trial of a study whose metric may be flat."""
         measured = self.trainer.compute_metrics is not None and not self.study.objective.endswith("loss")
-        if trial.number != 0 or not measured or self.plan.pruner == PBT:
+        if trial.number != 0 or not measured or self.fraction >= 1 or self.plan.pruner == PBT:
             return None
         return SignalCheck(
             objective=self.study.objective,

@@ -30,16 +30,17 @@ class SignalCheck:
     direction: str
     seed: int
     settle: Callable[[dict[str, Any]], Any]  #: told what `StudyStore.note_signal` takes
-    chance: tuple[float, float] | None = None  #: mean and standard deviation for the latest predictions
+    latest: tuple[Any, Callable[..., Any]] | None = None  #: what was predicted last, and what scored it
+    chance: tuple[float, float] | None = None  #: mean and standard deviation for these predictions
 
-    def measuring(self, compute_metrics: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `compute_metrics` that also finds what the same predictions score by chance."""
+    def watching(self, compute_metrics: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `compute_metrics` that keeps what it is given: the last of it alone is looked at, in the end."""
 
-        def measured(prediction: Any, *args: Any, **named: Any) -> Any:
-            self.chance = self.by_chance(prediction, compute_metrics)
+        def watched(prediction: Any, *args: Any, **named: Any) -> Any:
+            self.latest = prediction, compute_metrics
             return compute_metrics(prediction, *args, **named)
 
-        return measured
+        return watched
 
     def by_chance(self, prediction: Any, compute_metrics: Callable[..., Any]) -> tuple[float, float] | None:
         """Return mean and standard deviation of the objective for shuffled labels; None where that is not known."""
@@ -68,6 +69,8 @@ class SignalCheck:
 
         Where chance is not known, it is taken for granted that it did.
         """
+        if self.latest is not None:
+            self.chance, self.latest = self.by_chance(*self.latest), None
         if self.chance is None:
             self.settle({"fraction": fraction, "found": True, "checks": []})
             return True

@@ -18,5 +18,5 @@ def signal_words(signal: Mapping[str, Any], asked: float) -> str | None:
     seen = f"{last['score']:.3f}, by chance {last['chance']:.3f}"
     if fraction > asked:
         return f"no signal on {asked:.3g} of the data, so trials see {fraction:.3g} of it: {seen}"
-    share = "all the data" if fraction == 1 else f"{fraction:.3g} of the data"
-    return f"the baseline is no better than chance on {share} ({seen}): equal scores are ranked by the validation loss"
+    flat = f"the baseline is no better than chance on {fraction:.3g} of the data ({seen})"
+    return f"{flat}: equal scores are ranked by the validation loss"

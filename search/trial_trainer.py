@@ -287,7 +287,7 @@ def rebuild_for_trial(twin: Any, configuration: Configuration) -> None:
         peft=configuration.peft,
     )
     if run.check is not None and twin.compute_metrics is not None:
-        twin.compute_metrics = run.check.measuring(twin.compute_metrics)
+        twin.compute_metrics = run.check.watching(twin.compute_metrics)
     twin.compute_metrics = watching(twin.compute_metrics, run.predicted)
     vars(twin).update(search, objective=None)
 

@@ -175,7 +175,8 @@ def test_show_says_where_the_search_stands(finished):
     assert ({}, []) == (shown["failures"], shown["workers"])
     assert {"max_failures": None, "trial_timeout": None, "keep": 1, "stop_when_flat": False} == shown["limits"]
     assert {"name": "single", "confirm": "quick", "finalists": 2, "seeds": 3} == shown["strategy"]
-    assert (None, finished["verdict"]) == (shown["signal"], shown["verdict"])
+    assert {"fraction", "found", "checks"} == shown["signal"].keys()
+    assert finished["verdict"] == shown["verdict"]
     kept = Path(done("best", "mine", "--json").json()["checkpoint"])
     assert sum(path.stat().st_size for path in kept.rglob("*")) == shown["checkpoint_bytes"]
 

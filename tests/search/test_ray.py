@@ -131,7 +131,8 @@ def test_the_console_is_ours(place: Place) -> None:
     said = place.said.splitlines()  # type: ignore[attr-defined]
     ours = ("preparing", "precision", "study 'both'", "trial ", "next:", "  hpsearch ")
     assert "on Ray, each with 1 CPU" in place.said  # type: ignore[attr-defined]
-    assert [] == [line for line in said if not line.startswith(ours) and "workers on Ray" not in line]
+    late = "no worker has begun after"  # on a machine that is busy with something else
+    assert [] == [line for line in said if not line.startswith((*ours, late)) and "workers on Ray" not in line]
     (folder,) = (place.folder / "hpsearch-output").glob("both-*")
     assert (folder / "log.txt").exists()
     assert 1 == len(list(folder.glob("trials/*/kept/checkpoint-*")))

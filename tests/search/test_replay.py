@@ -41,7 +41,20 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         Path("data.csv").write_text(csv_text(rows(200)))
         Path("space.yaml").write_text(SPACE)
         full = ("--confirm", "full", "--seeds", "2", "--finalists", "1")
-        done(*SEARCH, "--study", "mine", "--trials", "6", "--jobs", "2", "--subset", "0.15", *full)
+        done(
+            *SEARCH,
+            "--study",
+            "mine",
+            "--trials",
+            "6",
+            "--jobs",
+            "2",
+            "--subset",
+            "0.15",
+            "--strategy",
+            "ladder",
+            *full,
+        )
         yield folder
 
 
