@@ -15,7 +15,7 @@ from typing import Any
 
 from ..spaces.adapter_fields import adapter_settings
 from ..spaces.errors import BadInput
-from .record import last_part
+from .places import last_part
 
 #: The folder in a model folder that has the adapters alone; the model beside it has them merged into its weights.
 ADAPTER = "adapter"

@@ -17,7 +17,7 @@ from .budget import LOOKS
 from .population import PBT
 
 if TYPE_CHECKING:
-    from .loop import Plan
+    from .plan import Plan
 
 #: What lets a callback that insists on evaluations be in a training without any, such as a retraining.
 NEVER_EVALUATED = {"eval_strategy": "steps", "eval_steps": 10**12, "eval_on_start": False}

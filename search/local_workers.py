@@ -6,7 +6,6 @@ A Ctrl-C reaches them all: each gives its trial back.
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,20 +20,10 @@ from . import devices
 from .checks import check_jobs
 from .crew import crew_of, orders_of
 from .orders import Complaint, Orders
+from .processes import kill_tree, worker_context
 
 if TYPE_CHECKING:
     from .study_run import StudyRun
-
-WORKERS = "hpsearch.search.worker_process"
-
-
-def worker_context() -> Any:
-    """Return how workers are started: from a server that imports what is slow once, where there is such a thing."""
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    if "forkserver" in methods:
-        context.set_forkserver_preload([WORKERS])
-    return context
 
 
 def warm_up() -> None:
@@ -152,12 +141,3 @@ class LocalMember:
         if not self.is_over:
             kill_tree(self.process.pid)
             self.process.join()
-
-
-def kill_tree(pid: int) -> None:
-    """Kill a process and all that it started."""
-    with suppress(psutil.NoSuchProcess):
-        top = psutil.Process(pid)
-        for process in [*top.children(recursive=True), top]:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()

@@ -12,9 +12,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from ..spaces.space import Space
 from ..studies.claimed_storage import ClaimedStorage
 from ..studies.clock import utc_now, utc_text
 from ..studies.errors import StoreFailed, StudyNotFound
@@ -39,6 +38,7 @@ from .ladder import Ladder, alongside
 from .limits import Limits
 from .memory import MemoryLimits, ran_out_of_memory
 from .paths import StudyPaths
+from .plan import Plan
 from .population import BEGINNING, PBT, Population, Segment
 from .priors import Prior
 from .progress import Pulse, TrialCallback
@@ -55,23 +55,18 @@ from .trial_run import TrialRun
 from .trial_trainer import twin_of
 from .view import View
 
-if TYPE_CHECKING:
-    from .ranks.launch import Launcher
-
 #: Seconds between two looks for work while other workers have all that is left.
 IDLE_S = 0.5
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """How the trials of a study are run; all of it is part of the study's identity."""
+class TrialLauncher(Protocol):
+    """Who runs a worker's trials in several processes, see `ranks.launch`."""
 
-    space: Space
-    fraction: float
-    seed: int
-    score_from: str = "best"
-    sampler: str = "tpe"
-    pruner: str = "none"
+    def warm_up(self) -> None:
+        """Get ready."""
+
+    def run(self, loop: SearchLoop, trial: Trial, heart: Heartbeat) -> None:
+        """Run a claimed trial to its end; raises as `SearchLoop.train` does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +86,7 @@ class SearchLoop:
     clock: Callable[[], float] = time.monotonic
     lease_s: float = LEASE_S
     renew_s: float = RENEW_S
-    launcher: Launcher | None = None  #: who runs trials in several processes, where they are
+    launcher: TrialLauncher | None = None  #: who runs trials in several processes, where they are
     room: Room | None = None  #: of the machine, where other workers of the study are on it
     ranks: Ranks = ALONE  #: which of the processes of a trial this one is
 

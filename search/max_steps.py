@@ -10,7 +10,7 @@ from ..spaces.presets import PRESETS
 from ..spaces.space import Space
 
 if TYPE_CHECKING:
-    from .loop import Plan
+    from .plan import Plan
 
 EPOCHS = "num_train_epochs"
 

@@ -14,8 +14,8 @@ from typing import Any
 from ..spaces.space import Space
 from .adapter_check import uses_adapters, usual_values
 from .configuration import plain
-from .loop import Plan
 from .objectives import Objective
+from .plan import Plan
 from .population import PBT, check_changeable
 from .prepared import check_subset
 from .splits import Splits, SplitSource, labels_of, row_count

@@ -6,12 +6,13 @@ The folder may be published as it is, so nothing here says where anything lies o
 from __future__ import annotations
 
 import json
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..spaces.errors import BadInput
 from ..studies.records import Trial
 from .configuration import Configuration
+from .places import without_places
 
 if TYPE_CHECKING:
     from .study_run import StudyRun
@@ -45,24 +46,6 @@ def model_record(
         "metrics": metrics,
         "seconds": seconds,
     }
-
-
-def without_places(value: Any) -> Any:
-    """Return JSON in which each absolute path, such as that of a DeepSpeed configuration, is its last part alone."""
-    if isinstance(value, dict):
-        return {name: without_places(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [without_places(one) for one in value]
-    return last_part(value) if isinstance(value, str) else value
-
-
-def last_part(text: str) -> str:
-    """Return the name of the file or folder that an absolute path leads to; any other text as it is."""
-    for kind in (PurePosixPath, PureWindowsPath):
-        path = kind(text)
-        if path.is_absolute() or text.startswith("~"):
-            return path.name or text
-    return text
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:

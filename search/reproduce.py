@@ -15,7 +15,7 @@ from ..studies.records import Study
 from .limits import Limits
 from .objectives import objectives_of
 from .options import RunOptions
-from .record import last_part
+from .places import last_part
 from .strategy import QUICK, SINGLE, Strategy
 
 PBT = "pbt"  # `population.PBT`, which comes with torch

@@ -22,8 +22,9 @@ from .early_stopping import NEVER_EVALUATED, StopCallback
 from .failures import ends_search
 from .model_card import write_card
 from .paths import put_in_place, writable_folder
+from .places import without_places
 from .progress import ShareCallback
-from .record import RECORD, model_record, without_places, write_record
+from .record import RECORD, model_record, write_record
 from .splits import row_count
 from .study_run import StudyRun
 from .talk import as_typed

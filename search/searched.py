@@ -22,7 +22,6 @@ from .checks import (
     check_trials,
 )
 from .limits import Limits
-from .loop import Plan
 from .objectives import first_and_weighed
 from .options import DEFAULT_STORE
 from .own.call import built_by
@@ -30,6 +29,7 @@ from .own.code import OwnCode
 from .own.factory import factory_name
 from .own.problem import LOSS
 from .pareto import front_of
+from .plan import Plan
 from .population import score_from
 from .ranks.batch import check_shareable
 from .replay import Replay, replay

@@ -149,7 +149,7 @@ def problem_of(
     objective, weighed = first_and_weighed(options.objective)
     with chatter_away():
         from . import raw_cache
-        from .loop import Plan
+        from .plan import Plan
         from .population import score_from
         from .task_problem import task_problem
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..spaces.errors import BadInput
 from ..studies.errors import StudyNotFound
@@ -21,7 +21,7 @@ from .begun import as_begun, rules_kept
 from .devices import Room
 from .flatness import check_noise_is_known
 from .limits import Limits
-from .loop import SearchLoop
+from .loop import SearchLoop, TrialLauncher
 from .objectives import kept
 from .own.code import NO_CODE, OwnCode
 from .paths import DEFAULT_OUTPUT, StudyPaths, writable_folder
@@ -32,9 +32,6 @@ from .ranks.ranks import ALONE, Ranks
 from .strategy import ONE_RUNG, Strategy
 from .trackers import REPORT_TO
 from .view import View
-
-if TYPE_CHECKING:
-    from .ranks.launch import Launcher
 
 NO_LIMITS = Limits()
 
@@ -50,7 +47,7 @@ class StudyRun:
     timeout: float | None = None
     verbose: bool = False
     code: OwnCode = NO_CODE  #: the user's own, by the names that other workers find it by
-    launcher: Launcher | None = None  #: who runs trials in several processes, where they are
+    launcher: TrialLauncher | None = None  #: who runs trials in several processes, where they are
     room: Room | None = None  #: of the machine, where other workers of the study are on it
     ranks: Ranks = ALONE  #: which of the processes of a trial this one is
 

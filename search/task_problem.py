@@ -13,12 +13,12 @@ from ..spaces.errors import BadInput
 from ..spaces.space import Space
 from .adapter_check import check_adapters, uses_adapters
 from .collator import TaskCollator
-from .loop import Plan
 from .metrics import compute_metrics, score
 from .models import TINY, ModelInit, ModelSource, load_tokenizer, model_fingerprint
 from .objectives import SECONDS, Objective, weighed_by_name
 from .own.code import NO_CODE, OwnCode
 from .own.parts import OwnModelInit, check_outputs, own_identity, own_metrics, own_model_init
+from .plan import Plan
 from .precision import precision_arguments, resolve_precision
 from .prepared import TRAIN, VALIDATION, Prepared, check_length, prepare
 from .probe import check_objective_is_returned
@@ -103,20 +103,16 @@ def task_problem(
     objective, direction = checked_objective(task, objective, direction, code)
     against = checked_weighed(task, weighed, code)
     tokenizer = load_tokenizer(model, texts_of(raw))
-    own = own_model_init(code, model, task, tokenizer)
-    model_init = own or ModelInit(source=model, task=task, tokenizer=tokenizer)
+    model_init = own_model_init(code, model, task, tokenizer) or ModelInit(source=model, task=task, tokenizer=tokenizer)
     binding.check(plan.space, model=model_init.keys(), data=DATA_NAMES)
     check_plan(plan)
     check_lengths(plan.space, tokenizer, pair=len(task.text_columns) == 2)
     precision, why = resolve_precision(precision)
     source = PreparedSource(raw, tokenizer, seed=plan.seed, cache=cache, select_on=select_on)
     trainer = task_trainer(model_init, source.prepared(), template_arguments(plan, precision, cache), own_metrics(code))
-    if own is not None:
-        check_outputs(trainer.model, task)
+    check_task_trainer(trainer, model_init, plan)
     if code.compute_metrics is not None:
         check_objective_is_returned(trainer, objective, [one.name for one in against])
-    check_adapters(trainer.model, plan.space, freezes=None if own else model.freeze_encoder)
-    check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
     identity = task_identity(source.prepared(), model_init, precision, select_on)
     return Problem(
         trainer=trainer,
@@ -131,13 +127,23 @@ def task_problem(
         max_length=source.max_length,
         identity=identity | own_identity(code, trainer.model) | common_identity(trainer, plan, objective, direction),
         notes={"model": model.name, "rows": rows_of(source.splits({})), "task": task.to_dict()},
-        remarks=(
-            *raw.notes,
-            f"precision {precision}: {why}",
-            *([OPTIMISTIC] if select_on == VALIDATION else []),
-            *([UNTRAINED] if model.is_tiny() and uses_adapters(plan.space) else []),
-        ),
+        remarks=(*raw.notes, f"precision {precision}: {why}", *cautions(model, plan, select_on)),
     )
+
+
+def check_task_trainer(trainer: Trainer, model_init: ModelInit | OwnModelInit, plan: Plan) -> None:
+    """Raise `BadInput` for a model that does not suit the task or the space, and for too small a subset."""
+    own = isinstance(model_init, OwnModelInit)
+    if own:
+        check_outputs(trainer.model, model_init.task)
+    check_adapters(trainer.model, plan.space, freezes=None if own else model_init.source.freeze_encoder)
+    check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
+
+
+def cautions(model: ModelSource, plan: Plan, select_on: str) -> list[str]:
+    """Return what to think of before such a search is believed."""
+    optimistic = [OPTIMISTIC] if select_on == VALIDATION else []
+    return optimistic + ([UNTRAINED] if model.is_tiny() and uses_adapters(plan.space) else [])
 
 
 def checked_objective(task: Task, objective: str | None, direction: str | None, code: OwnCode) -> tuple[str, str]:

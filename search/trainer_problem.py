@@ -13,9 +13,9 @@ from ..spaces.errors import BadInput
 from .adapter_check import check_adapters
 from .early_stopping import check_stopping, stopping_words
 from .fingerprints import dataset_fingerprint, model_config_fingerprint
-from .loop import Plan
 from .max_steps import without_epochs
 from .objectives import weighed_by_name
+from .plan import Plan
 from .probe import check_objective_is_returned
 from .problem import Problem, check_plan, check_subset_of, common_identity, rows_of
 from .splits import GivenSplits

@@ -16,7 +16,7 @@ from ...spaces.errors import BadInput, did_you_mean
 from ...spaces.space import Space
 from ...studies.identity import ensure_same_problem
 from ...studies.records import Study
-from ..loop import Plan
+from ..plan import Plan
 from ..problem import Problem
 from ..trainer_problem import trainer_problem
 from .call import built_by, called

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from ...spaces.space import Space
-from ..loop import Plan
 from ..objectives import first_and_weighed
 from ..options import RunOptions
+from ..plan import Plan
 from ..population import score_from
 from ..problem import Problem
 from ..trainer_problem import checked_problem, trainer_seed

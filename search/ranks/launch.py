@@ -23,8 +23,8 @@ from ..crew import told
 from ..devices import VISIBLE, Share, gpus
 from ..errors import HpsearchError, SearchFailed, TrialTaken
 from ..interrupts import raise_if_interrupted
-from ..local_workers import kill_tree, worker_context
 from ..orders import Orders
+from ..processes import kill_tree, worker_context
 from ..progress import Pulse
 from ..proposals import SpaceExhausted
 from ..trial_run import still_ours

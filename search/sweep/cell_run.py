@@ -16,9 +16,9 @@ from typing import IO, Any
 from ...spaces.errors import HpsearchError
 from ...studies.plain import dumps
 from ..interrupts import raise_if_interrupted
-from ..local_workers import kill_tree
 from ..options import RunOptions
 from ..priors import Prior
+from ..processes import kill_tree
 
 PROCESS = "hpsearch.search.sweep.cell_process"
 #: Seconds between two looks at the process.

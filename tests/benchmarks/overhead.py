@@ -24,8 +24,8 @@ from transformers import Trainer
 
 from hpsearch.search.command_run import open_run, space_of
 from hpsearch.search.configuration import Configuration
-from hpsearch.search.loop import Plan
 from hpsearch.search.options import RunOptions
+from hpsearch.search.plan import Plan
 from hpsearch.search.quiet import chatter_to
 from hpsearch.search.splits import at_fraction
 from hpsearch.search.view import View

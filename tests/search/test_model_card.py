@@ -19,7 +19,7 @@ from huggingface_hub import EvalResult, ModelCard
 from markdown_it import MarkdownIt
 
 from hpsearch.search.markdown import code, table, text
-from hpsearch.search.record import without_places
+from hpsearch.search.places import without_places
 from hpsearch.search.verdict_words import summary_lines
 from hpsearch.studies.store import StudyStore
 
