@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import threading
 from contextlib import suppress
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
 from typing import Any
 
 import psutil
@@ -27,3 +32,16 @@ def kill_tree(pid: int) -> None:
         for process in [*top.children(recursive=True), top]:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+
+
+def end_with_parent(how: signal.Signals) -> None:
+    """Let this process get a signal when the one that started it was killed: nobody would look after it."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), how)
+
+    threading.Thread(target=watch, name="hpsearch-parent", daemon=True).start()

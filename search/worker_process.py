@@ -9,10 +9,8 @@ import dataclasses
 import os
 import signal
 import sys
-import threading
 import time
-from multiprocessing import parent_process
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
@@ -27,6 +25,7 @@ from .interrupts import remember_interrupts
 from .joining import join
 from .orders import Complaint, Orders
 from .paths import StudyPaths
+from .processes import end_with_parent
 from .quiet import write_to_log
 from .ranks.launch import Launcher
 
@@ -39,7 +38,7 @@ BUSY_S = 2.0
 def work(orders: Orders, news: Connection) -> None:
     """Search the study until nothing is left; `news` gets what `complaint_of` returns, if that fails."""
     remember_interrupts()
-    end_with_parent()
+    end_with_parent(signal.SIGTERM)  # the trial is given back
     try:
         said = complaint_of(orders)
     except KeyboardInterrupt:
@@ -105,16 +104,3 @@ def lease_gpus(wanted: list[str]) -> list[str]:
 
 
 _held: list[GpuLease] = []  # a lease is given back when its object is gone
-
-
-def end_with_parent() -> None:
-    """Give the trial back and end when the crew's own process was killed: nobody would look after this one."""
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, name="hpsearch-parent", daemon=True).start()

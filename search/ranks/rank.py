@@ -11,8 +11,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from multiprocessing import parent_process
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
@@ -28,6 +27,7 @@ from ..errors import StopSearch
 from ..joining import join
 from ..orders import Orders
 from ..paths import StudyPaths
+from ..processes import end_with_parent
 from ..quiet import write_to_log
 from ..study_run import StudyRun
 from .follower import Following, follow
@@ -64,7 +64,7 @@ def settle_in(orders: RankOrders, number: int) -> None:
     """Take this rank's place on the machine. Ctrl-C is the controller's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    end_with_controller()
+    end_with_parent(signal.SIGKILL)  # at once, for it may be stuck in an exchange with the others
     share = orders.orders.share
     os.environ.update(orders.environment)
     os.environ.update({"RANK": str(number), "LOCAL_RANK": str(number), "OMP_NUM_THREADS": str(share.threads)})
@@ -74,19 +74,6 @@ def settle_in(orders: RankOrders, number: int) -> None:
     tqdm.set_lock(threading.RLock())  # its own is known to all processes, and complained of when this one is killed
     if not orders.orders.verbose:
         write_to_log(StudyPaths(Path(orders.orders.folder)).log)
-
-
-def end_with_controller() -> None:
-    """End when the controller has, however it did: at once, for a rank may be stuck in an exchange with the others."""
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=watch, name="hpsearch-controller", daemon=True).start()
 
 
 def joined(orders: RankOrders, number: int, store: StudyStore, line: Line) -> StudyRun:
