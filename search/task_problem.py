@@ -110,9 +110,10 @@ def task_problem(
     precision, why = resolve_precision(precision)
     source = PreparedSource(raw, tokenizer, seed=plan.seed, cache=cache, select_on=select_on)
     trainer = task_trainer(model_init, source.prepared(), template_arguments(plan, precision, cache), own_metrics(code))
-    check_task_trainer(trainer, model_init, plan)
+    check_task_model(trainer.model, model_init, plan)
     if code.compute_metrics is not None:
         check_objective_is_returned(trainer, objective, [one.name for one in against])
+    check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
     identity = task_identity(source.prepared(), model_init, precision, select_on)
     return Problem(
         trainer=trainer,
@@ -131,13 +132,12 @@ def task_problem(
     )
 
 
-def check_task_trainer(trainer: Trainer, model_init: ModelInit | OwnModelInit, plan: Plan) -> None:
-    """Raise `BadInput` for a model that does not suit the task or the space, and for too small a subset."""
+def check_task_model(model: Any, model_init: ModelInit | OwnModelInit, plan: Plan) -> None:
+    """Raise `BadInput` for a model that does not suit the task or the space."""
     own = isinstance(model_init, OwnModelInit)
     if own:
-        check_outputs(trainer.model, model_init.task)
-    check_adapters(trainer.model, plan.space, freezes=None if own else model_init.source.freeze_encoder)
-    check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
+        check_outputs(model, model_init.task)
+    check_adapters(model, plan.space, freezes=None if own else model_init.source.freeze_encoder)
 
 
 def cautions(model: ModelSource, plan: Plan, select_on: str) -> list[str]:
