@@ -18,7 +18,6 @@ from .options import RunOptions
 from .places import last_part
 from .strategy import QUICK, SINGLE, Strategy
 
-PBT = "pbt"  # `population.PBT`, which comes with torch
 SPACE_FILE = "space.yaml"
 #: Options that hold a place: a path of this machine, or a name on the hub.
 PLACES = ("data_dir", "train_file", "validation_file", "model")

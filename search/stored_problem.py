@@ -213,8 +213,7 @@ def kept_options(options: RunOptions) -> dict[str, Any]:
             kept[name] = str(Path(kept[name]).absolute())
     if Path(options.model).is_dir():
         kept["model"] = str(Path(options.model).absolute())
-    own = OwnCode.of(kept).given  # a new key for those alone who need it: studies older than it have none
-    return {**kept, **own, "model_config": list(options.model_config)}
+    return {**kept, "model_config": list(options.model_config)}
 
 
 def cache_folder() -> Path:
