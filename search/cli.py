@@ -11,6 +11,7 @@ import sys
 import typer
 
 from ..spaces.errors import BadInput, HpsearchError
+from .allocator import keep_freed_memory
 from .commands import app
 from .complaint import complain, in_our_words, is_help
 from .interrupts import remember_interrupts
@@ -47,6 +48,7 @@ def _set_up_environment() -> None:
 def entry() -> None:
     """Run the command line of this process."""
     hide_password(sys.argv)
+    keep_freed_memory()
     remember_interrupts()
     sys.exit(main())
 

@@ -18,6 +18,7 @@ import torch
 from ..spaces.errors import HpsearchError
 from ..studies.store import StudyStore
 from . import study_run, task_problem  # noqa: F401 - imported here so that every worker has them already
+from .allocator import keep_freed_memory
 from .complaint import in_our_words
 from .devices import VISIBLE, GpuLease, gpus, take_gpus
 from .errors import Interrupted
@@ -85,6 +86,7 @@ def search(orders: Orders) -> None:
 
 def take(orders: Orders) -> None:
     """Take this worker's share of the machine."""
+    keep_freed_memory()
     torch.set_num_threads(orders.share.threads)
     os.environ["OMP_NUM_THREADS"] = str(orders.share.threads)
     gpu = orders.share.gpu

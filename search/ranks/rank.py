@@ -22,6 +22,7 @@ from ...studies.patience import PATIENCE_S, Patience
 from ...studies.records import Trial
 from ...studies.store import StudyStore
 from ..again import trained_again
+from ..allocator import keep_freed_memory
 from ..devices import VISIBLE
 from ..errors import StopSearch
 from ..joining import join
@@ -70,6 +71,7 @@ def settle_in(orders: RankOrders, number: int) -> None:
     os.environ.update({"RANK": str(number), "LOCAL_RANK": str(number), "OMP_NUM_THREADS": str(share.threads)})
     if share.gpu is not None:
         os.environ[VISIBLE] = share.gpu
+    keep_freed_memory()
     torch.set_num_threads(share.threads)
     tqdm.set_lock(threading.RLock())  # its own is known to all processes, and complained of when this one is killed
     if not orders.orders.verbose:
