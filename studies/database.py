@@ -14,6 +14,7 @@ from .clock import Clock, utc_now
 from .engine import make_engine, transaction
 from .patience import Patience
 from .schema import SchemaState, read_status, require_current, upgrade
+from .url import from_anywhere
 
 Result = TypeVar("Result")
 #: Long enough for a deadlock to be over; a search waits longer, see `patience.PATIENCE_S`.
@@ -26,7 +27,7 @@ class Database:
     def __init__(
         self, url: str, *, clock: Clock = utc_now, patience: Patience = BRIEFLY, read_only: bool = False
     ) -> None:
-        self.url = url
+        self.url = from_anywhere(url)
         self.patience = patience
         self._engine = make_engine(url, read_only=read_only)
         self._clock = clock

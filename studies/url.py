@@ -64,6 +64,15 @@ def sqlite_path(address: URL) -> Path | None:
     return Path(address.database or "") if address.get_backend_name() == "sqlite" else None
 
 
+def from_anywhere(url: str) -> str:
+    """Return `url` with the path of a SQLite file made absolute: other processes, and this one later, are elsewhere."""
+    address = parse_url(url)
+    path = sqlite_path(address)
+    if path is None or path.is_absolute():
+        return url
+    return address.set(database=str(path.absolute())).render_as_string(hide_password=False)
+
+
 def is_missing(address: URL) -> bool:
     """Return whether this is a SQLite URL whose file is not there (yet); of a server nothing is asked."""
     path = sqlite_path(address)

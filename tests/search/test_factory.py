@@ -193,6 +193,20 @@ def test_workers_import_a_script_by_its_path(toy: Any, script: Path) -> None:
     assert "hpsearch_script_train_it.Mine" == several._run.study.spec["identity"]["trainer"]
 
 
+def test_a_script_that_changes_its_folder_takes_no_worker_to_another_store(
+    toy: Any, script: Path, monkeypatch: Any
+) -> None:
+    """C2: a store named by a relative URL is the one of the folder where the search began, for every worker of it."""
+    script.write_text(f"import os\nos.chdir(os.path.dirname(os.path.abspath(__file__)))\n{SCRIPT}")
+    trainer_from(f"{script}:build_trainer")
+    monkeypatch.chdir(script.parent.parent)
+    toy.store = "sqlite:///store.db"
+    study = toy.search(sys.modules["hpsearch_script_train_it"].build_trainer, trials=3, jobs=2)
+
+    assert [TrialState.COMPLETE] * 3 == [trial.state for trial in study.trials]
+    assert [] == list(script.parent.glob("*.db*"))
+
+
 @pytest.mark.parametrize(
     ("text", "name", "told"),
     [

@@ -121,6 +121,18 @@ def test_odd_but_usable_paths(tmp_path, monkeypatch):
         assert Path(name).stat().st_size > 0
 
 
+def test_a_store_that_is_open_stays_the_same_from_another_folder(tmp_path, monkeypatch):
+    """What a relative URL named when the store was opened is what workers, and this process later, find by it."""
+    monkeypatch.chdir(tmp_path)
+    with StudyStore.open("sqlite:///a b%?.db".replace("?", "é"), create=True) as store:
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        with StudyStore.open(store.url) as same:
+            assert [] == same.studies()
+
+    assert [] == list((tmp_path / "elsewhere").iterdir())
+
+
 def test_errors_of_a_store_in_use_name_it(sqlite_url):
     """What the database refuses later is one sentence, too, with exit code 1."""
     with StudyStore.open(sqlite_url, create=True) as store, store._engine.begin() as connection:
