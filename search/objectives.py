@@ -38,6 +38,11 @@ class Objective(NamedTuple):
         return self.name if short == SECONDS else short
 
     @property
+    def argument(self) -> str:
+        """What has to be typed for it beside another objective: its direction, too, where its name does not say it."""
+        return self.typed if self.direction == usual_direction(self.name) else f"{self.typed}:{self.direction}"
+
+    @property
     def words(self) -> str:
         """What people read, such as `accuracy (maximize)`."""
         return f"{self.typed} ({self.direction})"
@@ -73,14 +78,25 @@ def first_and_weighed(asked: str | Iterable[str] | None) -> tuple[str | None, tu
     for place, name in enumerate(names):
         if not isinstance(name, str) or not name.strip():
             raise BadInput(f"an objective is the name of a metric, got {name!r:.80}")
-        if key_of(name) in map(key_of, names[:place]):
+        if key_of(name_and_direction(name)[0]) in (key_of(name_and_direction(one)[0]) for one in names[:place]):
             raise BadInput(f"the objective {name!r:.80} is named twice", hint="leave one of them out")
     if names and names[0] == SECONDS:
         raise BadInput(
             f"{SECONDS!r} cannot be the first objective: the search would find the shortest training",
             hint=f"name a metric before it, which steers the search: --objective METRIC --objective {SECONDS}",
         )
+    if names and (direction := name_and_direction(names[0])[1]):
+        raise BadInput(
+            f"{names[0]!r:.80} says the direction of the first objective, which has an option of its own",
+            hint=f"--objective {name_and_direction(names[0])[0]} --direction {direction}",
+        )
     return (names[0] if names else None), names[1:]
+
+
+def name_and_direction(asked: str) -> tuple[str, str | None]:
+    """Split what is asked for as something to weigh: `wer:minimize` is minimized, `wer` has its usual direction."""
+    name, _, direction = asked.rpartition(":")
+    return (name, direction) if name and direction in (MAXIMIZE, MINIMIZE) else (asked, None)
 
 
 def key_of(name: str) -> str:
@@ -89,11 +105,22 @@ def key_of(name: str) -> str:
 
 
 def weighed_by_name(names: Iterable[str]) -> tuple[Objective, ...]:
-    """Return what is weighed where its name says all that is known: times, losses and errors are minimized."""
-    keys = [key_of(name) for name in names]
-    return tuple(
-        Objective(key, MINIMIZE if key == SECONDS or key.endswith(LOWER_IS_BETTER) else MAXIMIZE) for key in keys
-    )
+    """Return what is weighed where its name says all that is known, and perhaps a direction after a colon.
+
+    Raises `BadInput` for a loss, or the seconds, to maximize.
+    """
+    found = []
+    for name, direction in map(name_and_direction, names):
+        key = key_of(name)
+        if direction == MAXIMIZE and (key == SECONDS or key.endswith("loss")):
+            raise BadInput(f"{name} is to be minimized, not maximized", hint="leave the direction out")
+        found.append(Objective(key, direction or usual_direction(key)))
+    return tuple(found)
+
+
+def usual_direction(key: str) -> str:
+    """Return the direction that a name says: times, losses and errors are minimized."""
+    return MINIMIZE if key == SECONDS or key.endswith(LOWER_IS_BETTER) else MAXIMIZE
 
 
 def weighed_of(study: Study) -> tuple[Objective, ...]:

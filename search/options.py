@@ -75,7 +75,8 @@ class RunOptions:
     objective: Annotated[list[str], TextOrList()] = opt(
         (),
         "metric to optimise; repeatable: the first alone steers the search, `best` and `report` weigh the others, or"
-        " the `seconds` of training, against it [default: the task's; eval_loss with --trainer]",
+        " the `seconds` of training, against it (wer:minimize says which way) [default: the task's; eval_loss with"
+        " --trainer]",
         metavar="METRIC",
     )
     direction: str | None = opt(

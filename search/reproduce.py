@@ -51,8 +51,9 @@ def recipe(study: Study, *, to_publish: bool = False) -> Recipe:
 
 def objective_names(study: Study, kept: Mapping[str, Any]) -> list[str]:
     """Return what to type as objectives: the first where it was said, and before whatever is weighed against it."""
-    said, (first, *weighed) = kept.get("objective"), [one.typed for one in objectives_of(study)]
-    return [str(said), *weighed] if said else [first, *weighed] if weighed else []
+    first, *others = objectives_of(study)
+    said, weighed = kept.get("objective"), [one.argument for one in others]
+    return [str(said), *weighed] if said else [first.typed, *weighed] if weighed else []
 
 
 def flags(kept: Mapping[str, Any]) -> list[str]:

@@ -161,9 +161,9 @@ def search_trainer(
     baseline, trial 0, is what the Trainer would train with.
 
     Of a list of objectives the first is the one that steers the search, and the one that `direction` is of. The others
-    (`seconds` are those of a trial's training) are weighed against it afterwards: `SearchedStudy.front`,
-    `hpsearch best` and `hpsearch report` have the Pareto front, which is the configurations that no other beats in all
-    of them.
+    (`seconds` are those of a trial's training; `wer:minimize` says which way) are weighed against it afterwards:
+    `SearchedStudy.front`, `hpsearch best` and `hpsearch report` have the Pareto front, which is the configurations
+    that no other beats in all of them.
 
     On a subset, the best configuration and the baseline are trained again on all the data and compared there
     (`confirm`: `quick`; `full` compares `finalists` of them over `seeds` seeds, `none` nobody). With the `strategy`

@@ -15,7 +15,7 @@ from .adapter_check import check_adapters, uses_adapters
 from .collator import TaskCollator
 from .metrics import compute_metrics, score
 from .models import TINY, ModelInit, ModelSource, load_tokenizer, model_fingerprint
-from .objectives import SECONDS, Objective, weighed_by_name
+from .objectives import SECONDS, Objective, name_and_direction, weighed_by_name
 from .own.code import NO_CODE, OwnCode
 from .own.parts import OwnModelInit, check_outputs, own_identity, own_metrics, own_model_init
 from .plan import Plan
@@ -25,7 +25,7 @@ from .probe import check_objective_is_returned
 from .problem import Problem, ScorePredictions, check_plan, check_subset_of, common_identity, rows_of
 from .raw import RawData
 from .splits import Splits
-from .tasks import MINIMIZE, Task, check_objective
+from .tasks import Task, check_objective
 from .trainer_problem import key_and_direction
 
 DATA_NAMES = ("max_length",)
@@ -165,10 +165,14 @@ def checked_weighed(task: Task, names: Sequence[str], code: OwnCode) -> tuple[Ob
     """Return what the objective is weighed against: metrics as in `checked_objective`, or the seconds of training."""
     if code.compute_metrics is not None:
         return weighed_by_name(names)
-    return tuple(
-        Objective(SECONDS, MINIMIZE) if name == SECONDS else Objective(*check_objective(task, name, beside=[SECONDS]))
-        for name in names
-    )
+    found: list[Objective] = []
+    for asked in names:
+        name, direction = name_and_direction(asked)
+        if name == SECONDS:
+            found += weighed_by_name([asked])
+        else:
+            found.append(Objective(*check_objective(task, name, direction, beside=[SECONDS])))
+    return tuple(found)
 
 
 def prediction_score(task: Task, objective: str) -> ScorePredictions | None:

@@ -241,7 +241,39 @@ def test_by_its_name_alone_an_error_is_minimized():
     assert ["seconds", "eval_seconds"] == [one.typed for one in found[-2:]]
 
 
-@pytest.mark.parametrize("asked", [5, [5], ["accuracy", ""], [" "], ["f1", "eval_f1"], ["f1", "seconds", "seconds"]])
+def test_which_way_a_metric_of_ones_own_is_better_can_be_said():
+    """Only its author knows that a `wer` is an error; what is typed again for a study says it, too."""
+    found = weighed_by_name(["wer:minimize", "f1:macro", "mse:maximize", "loss:minimize"])
+
+    assert [
+        ("eval_wer", "minimize"),
+        ("eval_f1:macro", "maximize"),
+        ("eval_mse", "maximize"),
+        ("eval_loss", "minimize"),
+    ] == list(found)
+    assert ["wer:minimize", "f1:macro", "mse:maximize", "loss"] == [one.argument for one in found]
+    assert ["wer", "f1:macro", "mse", "loss"] == [one.typed for one in found]
+
+
+@pytest.mark.parametrize("asked", ["loss:maximize", "eval_far_loss:maximize", "seconds:maximize"])
+def test_nothing_that_is_lost_is_maximized(asked):
+    """A typing error, told before anything is trained."""
+    with pytest.raises(BadInput, match="is to be minimized, not maximized"):
+        weighed_by_name([asked])
+
+
+def test_the_first_objective_has_an_option_for_its_direction():
+    """One way to say one thing, and the hint says it."""
+    with pytest.raises(BadInput) as caught:
+        first_and_weighed(["wer:minimize", "f1"])
+
+    assert "--objective wer --direction minimize" == caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [["f1", "wer", "wer:minimize"], 5, [5], ["accuracy", ""], [" "], ["f1", "eval_f1"], ["f1", "seconds", "seconds"]],
+)
 def test_what_is_no_list_of_names_is_refused(asked):
     """Neither numbers nor blanks are names, and none stands there twice."""
     with pytest.raises(BadInput):
