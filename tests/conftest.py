@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from hpsearch.search.allocator import keep_freed_memory
+
 from .browser import chromium, page, screenshot  # noqa: F401 - fixtures of all tests of pages
 
 os.environ.setdefault("HPSEARCH_JOBS", "1")  # a search in the process of its test, unless the test is of workers
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # several processes share the cores, and torch's threads wait by spinning
+keep_freed_memory()  # as the command line does, whose function many tests call here
 
 
 @pytest.fixture

