@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 PAGE = (ROOT / "docs" / "from-hyperparameter_search.md").read_text(encoding="utf-8")
 DATA = os.environ.get("HPSEARCH_DATA")
-FAST = ("--trials", 2, "--strategy", "single", "--confirm", "none", "--no-retrain",
-        "--set", "num_train_epochs=1", "--quiet", "--json")  # fmt: skip
+FAST = ("--trials", 2, "--strategy", "single", "--confirm", "none", "--no-retrain", "--quiet", "--json")
+ONE_EPOCH = ("--set", "num_train_epochs=1")
 
 
 @pytest.fixture
@@ -37,16 +37,17 @@ def encoder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("script", "metric", "subset", "more"),
     [
-        ("mrpc", "f1", 0.1, ()),
-        ("afqmc", "accuracy", 0.01, ("--set", "model.dropout=0.2")),
-        ("tweets", "f1", 0.05, ()),
+        ("mrpc", "f1", 0.1, ONE_EPOCH),
+        ("afqmc", "accuracy", 0.01, (*ONE_EPOCH, "--set", "model.dropout=0.2")),
+        ("tweets", "f1", 0.05, ONE_EPOCH),
+        ("stream", "accuracy", 0.01, ("--jobs", 2)),
     ],
 )
 def test_a_tutorials_script_is_searched_by_its_name(
     script: str, metric: str, subset: float, more: tuple[str, ...], encoder: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
     """A15: pairs with dynamic padding, a model class and collator of one's own, two columns of a CSV with a loss of
-    one's own: real data, and nothing of the script is changed for the search.
+    one's own, a file that is read as a stream: real data, and nothing of the script is changed for the search.
     """
     root = Path(DATA or "").absolute()
     monkeypatch.chdir(tmp_path)
