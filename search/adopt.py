@@ -15,8 +15,6 @@ from transformers import set_seed
 from ..studies.records import Model, Trial, TrialState
 from .accelerate_state import accelerate_state_kept
 from .adapters import save_model
-from .configuration import Configuration
-from .environment import weights_hash
 from .metrics import scores
 from .model_card import write_card
 from .paths import put_in_place
@@ -25,7 +23,9 @@ from .record import model_record, write_record
 from .retrain import add_model, check_target, existing_model
 from .study_run import StudyRun
 from .tasks import Task
-from .trial_trainer import twin_of
+from .trial.configuration import Configuration
+from .trial.environment import weights_hash
+from .trial.trainer import twin_of
 
 #: What a checkpoint has for a training that goes on; `training_args.bin` is a pickle besides.
 NOT_OF_A_MODEL = ("training_args.bin", "trainer_state.json", "optimizer.pt", "scheduler.pt", "rng_state.pth")

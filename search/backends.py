@@ -17,7 +17,7 @@ from ..studies.claimed_storage import ClaimedStorage
 from .chooser import Chooser
 from .paths import KEPT
 from .samplers import make_pruner
-from .trial_run import TrialRun
+from .trial.run import TrialRun
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..studies.records import Model, Study, Trial
-from .files import SUFFIXES
+from .data.files import SUFFIXES
 from .models import TINY
 from .tasks import NOT_METRICS, Task
 

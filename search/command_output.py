@@ -22,10 +22,9 @@ from ..studies.export import INTERNAL
 from ..studies.plain import plain
 from ..studies.records import Failure, Model, Phase, Study, StudySummary, Trial, TrialState
 from .objectives import weighed_of
-from .options import DEFAULT_STORE
 from .sparkline import curve_of, ends_of, sparkline
 from .strategy import Strategy
-from .talk import as_typed, printable
+from .talk import as_typed, printable, store_flag
 from .tasks import Task
 from .verdict_words import summary_lines
 from .view import duration, run_again, short, short_values, shown_params, winner_of
@@ -174,7 +173,7 @@ def _show_model(study: Study, model: Model) -> None:
 def next_commands(study: Study, store_url: str, model: Model | None) -> str:
     """Return what to type next."""
     name = as_typed(study.name)
-    store = "" if store_url == DEFAULT_STORE else f" --store {shlex.quote(_safe(store_url))}"
+    store = store_flag(store_url)
     lines = [f"hpsearch trials{store} {name}"]
     if weighed_of(study):
         lines.append(f"hpsearch best{store} {name}")
@@ -183,12 +182,6 @@ def next_commands(study: Study, store_url: str, model: Model | None) -> str:
     elif model.spec.get("task"):
         lines.append(f"hpsearch predict {shlex.quote(model.folder)} --file FILE --output FILE")
     return "\n  ".join(["next:", *lines])
-
-
-def _safe(url: str) -> str:
-    from ..studies.url import safe_url
-
-    return safe_url(url)
 
 
 def trials_table(study: Study, trials: Sequence[Trial], best: Trial | None) -> None:

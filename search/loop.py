@@ -1,6 +1,6 @@
 """The loop over the trials of a study, in one worker: claim a slot, run the trial, keep the best model.
 
-One trial is `trial_run`, its Trainer `trial_trainer`, what it tries `chooser`; slots and rows are `studies.store`.
+One trial is `trial.run`, its Trainer `trial.trainer`, what it tries `chooser`; slots and rows are `studies.store`.
 Several workers each run this loop on one study; `crew` starts them.
 """
 
@@ -28,7 +28,7 @@ from .backends import OptunaBackend
 from .checkpoints import CheckpointKeeper
 from .chooser import Chooser
 from .collection import quick_collection
-from .configuration import Configuration
+from .data.splits import Splits, SplitSource, splits_at
 from .devices import Room, device_name, take_threads
 from .errors import SearchFailed, StopSearch, TrialPaused, TrialTaken
 from .flatness import Flatness
@@ -41,18 +41,18 @@ from .paths import StudyPaths
 from .plan import Plan
 from .population import BEGINNING, PBT, Population, Segment
 from .priors import Prior
-from .progress import Pulse, TrialCallback
 from .proposals import SpaceExhausted
 from .ranks.ranks import ALONE, Ranks
-from .signal_check import SignalCheck
-from .splits import Splits, SplitSource, splits_at
 from .strategy import NONE, Strategy
 from .study_watch import StudyWatch
 from .talk import as_typed
 from .trackers import trackers_of
 from .tracking import Tracking
-from .trial_run import TrialRun
-from .trial_trainer import twin_of
+from .trial.configuration import Configuration
+from .trial.progress import Pulse, TrialCallback
+from .trial.run import TrialRun
+from .trial.signal_check import SignalCheck
+from .trial.trainer import twin_of
 from .view import View
 
 #: Seconds between two looks for work while other workers have all that is left.

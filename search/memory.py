@@ -12,8 +12,8 @@ from typing import Any
 
 from ..studies.records import Failure, Trial
 from ..studies.store import StudyStore
-from .configuration import BATCH, Configuration
 from .proposals import Wanted
+from .trial.configuration import BATCH, Configuration
 
 EVAL_BATCH = "per_device_eval_batch_size"
 STEPS = "gradient_accumulation_steps"

@@ -18,7 +18,7 @@ from .tasks import MAXIMIZE, METRICS, MINIMIZE
 
 #: What people type for the seconds of a trial's training; a metric of that name is `eval_seconds`.
 SECONDS = "seconds"
-TRAIN = "train"  # `ledger.TRAIN`, which comes with transformers
+TRAIN = "train"  # `trial.ledger.TRAIN`, which comes with transformers
 #: Where a study keeps what is weighed, among its limits.
 WEIGHED = "weighed"
 #: How keys of metrics end that are better when lower, whatever function of the user's own returns them.

@@ -25,11 +25,11 @@ from ..spaces.parameters import Constant
 from ..spaces.ray_space import domain
 from ..spaces.space import Space
 from ..studies.records import Trial, TrialState
-from .budget import LOOKS
-from .configuration import Configuration
 from .paths import StudyPaths, put_in_place
 from .samplers import seed_of
-from .schedule import LIVE, Change
+from .trial.budget import LOOKS
+from .trial.configuration import Configuration
+from .trial.schedule import LIVE, Change
 
 PBT = "pbt"
 #: The share of the population that gives up at a rung, and the share that it may go on from.

@@ -10,12 +10,12 @@ from torch.utils.data import Subset
 
 from ..spaces.errors import BadInput, did_you_mean
 from .accelerate_state import accelerate_state_kept
-from .configuration import fresh_arguments
+from .data.streams import first_rows as first_of_stream
+from .data.streams import is_stream
 from .objectives import SECONDS
 from .own.call import in_one_sentence
-from .streams import first_rows as first_of_stream
-from .streams import is_stream
-from .trial_trainer import rebuild, twin_of
+from .trial.configuration import fresh_arguments
+from .trial.trainer import rebuild, twin_of
 
 ROWS = 16
 #: Metrics that the Trainer adds about its own speed.

@@ -13,12 +13,12 @@ from typing import Any
 
 from ..spaces.space import Space
 from .adapter_check import uses_adapters, usual_values
-from .configuration import plain
+from .data.prepared import check_subset
+from .data.splits import Splits, SplitSource, labels_of, row_count
 from .objectives import Objective
 from .plan import Plan
 from .population import PBT, check_changeable
-from .prepared import check_subset
-from .splits import Splits, SplitSource, labels_of, row_count
+from .trial.configuration import plain
 
 #: Libraries whose minor version may change a result.
 VERSIONED = ("transformers", "torch", "optuna", "datasets")

@@ -38,7 +38,7 @@ def searching_on_ray(
 def search(run: StudyRun, workers: RayWorkers, count: int) -> None:
     """Search a study with so many workers of the cluster that this process is connected to."""
     from .ray_backend import study_on_ray
-    from .trial_trainer import twin_of
+    from .trial.trainer import twin_of
 
     threads = max(1, int(workers.needs.cpus))
     run.view.say(f"{count} workers on Ray, each with {workers.needs}")

@@ -1,7 +1,7 @@
 """The workers of a crew as actors of a Ray cluster: each searches the study in the store, as every other worker does.
 
 What travels to an actor is the text of its orders. It stays warm: model, tokenizer and data are opened once, and each
-trial gets a fresh twin of the Trainer (`trial_trainer`).
+trial gets a fresh twin of the Trainer (`trial.trainer`).
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..spaces.errors import BadInput
 from ..studies.records import Trial
-from .configuration import Configuration
 from .places import without_places
+from .trial.configuration import Configuration
 
 if TYPE_CHECKING:
     from .study_run import StudyRun

@@ -1,7 +1,7 @@
 """A stored trial run again from its row alone: the same to the last bit, or what differs.
 
 Nothing is written, to no row and not to the study's folder, and Optuna has no part in it. A trial that runs for the
-first time is `trial_run`; both are a `training`.
+first time is `trial.run`; both are a `trial.training`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 from ..spaces.errors import BadInput, HpsearchError
 from ..studies.plain import plain
 from ..studies.records import Study, Trial, TrialState
-from .again import trained_again
 from .devices import device_name
 from .failures import describe, ends_search
 from .ranks.relaunch import can_relaunch, relaunched
 from .study_run import StudyRun
 from .talk import as_typed
-from .training import Training
+from .trial.again import trained_again
+from .trial.training import Training
 
 #: How the names of metrics end that tell how fast an evaluation was, and not how good.
 OF_SPEED = ("runtime", "_per_second", "_time")
@@ -30,7 +30,7 @@ OF_SPEED = ("runtime", "_per_second", "_time")
 class Course:
     """What is compared of a training."""
 
-    weights: str | None  #: hash of the first ones, see `environment.weights_hash`; None: not known
+    weights: str | None  #: hash of the first ones, see `trial.environment.weights_hash`; None: not known
     score: float | None
     curve: list[dict[str, Any]]  #: as in `records.Trial`, without how fast it was
 
@@ -161,6 +161,6 @@ def since(trial: Trial, here: Mapping[str, Any]) -> list[str]:
 
 
 def surroundings(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """Return threads, processes and the version of each library of `environment.EnvironmentCallback`."""
+    """Return threads, processes and the version of each library of `trial.environment`."""
     names = ("threads", "processes")
     return {**{name: environment.get(name) for name in names}, **environment.get("versions", {})}

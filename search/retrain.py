@@ -17,19 +17,19 @@ from ..spaces.transfer import handed_over
 from ..studies.records import Model, Trial, TrialState
 from .accelerate_state import accelerate_state_kept
 from .adapters import save_model
-from .configuration import Configuration
-from .early_stopping import NEVER_EVALUATED, StopCallback
+from .data.splits import row_count
 from .failures import ends_search
 from .model_card import write_card
 from .paths import put_in_place, writable_folder
 from .places import without_places
-from .progress import ShareCallback
 from .record import RECORD, model_record, write_record
-from .splits import row_count
 from .study_run import StudyRun
 from .talk import as_typed
-from .training import finite_score
-from .trial_trainer import fresh_callbacks, rebuild, scheduled, twin_of
+from .trial.configuration import Configuration
+from .trial.early_stopping import NEVER_EVALUATED, StopCallback
+from .trial.progress import ShareCallback
+from .trial.trainer import fresh_callbacks, rebuild, scheduled, twin_of
+from .trial.training import finite_score
 
 
 def retrain(run: StudyRun, trial: Trial, folder: Path | None = None) -> Model:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..spaces.errors import BadInput, did_you_mean
 from ..spaces.space import Space
-from .budget import LOOKS, percent
+from .trial.budget import LOOKS, percent
 
 if TYPE_CHECKING:
     import optuna

@@ -1,4 +1,4 @@
-"""How it is said what the first trial found out about the subset; see `signal_check`."""
+"""How it is said what the first trial found out about the subset; see `trial.signal_check`."""
 
 from __future__ import annotations
 

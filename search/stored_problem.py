@@ -148,7 +148,7 @@ def problem_of(
     check_model(model)
     objective, weighed = first_and_weighed(options.objective)
     with chatter_away():
-        from . import raw_cache
+        from .data import raw_cache
         from .plan import Plan
         from .population import score_from
         from .task_problem import task_problem
@@ -191,8 +191,8 @@ def with_notes(problem: Any, options: RunOptions, **notes: Any) -> Any:
 
 def load(options: RunOptions, task: Task) -> Any:
     """Return the task's data, and keep it for the other workers of this machine."""
-    from . import raw_cache
-    from .raw import load_task
+    from .data import raw_cache
+    from .data.raw import load_task
 
     raw = load_task(
         task, data_dir=options.data_dir, train_file=options.train_file, validation_file=options.validation_file

@@ -1,7 +1,7 @@
 """Read an unlabelled test file, and write predictions in the form the task's benchmark wants.
 
 GLUE takes one TSV per task with the columns `index` and `prediction`, CLUE takes JSON lines. Any other file
-gets the label name and the score of each row. `files` reads the rows, `raw` cleans their text.
+gets the label name and the score of each row. `data.files` reads the rows, `data.raw` cleans their text.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..spaces.errors import BadInput
 from ..studies.whole_file import write_whole
-from .files import read_table
-from .raw import text_columns
+from .data.files import read_table
+from .data.raw import text_columns
 from .tasks import Column, Submission, Task
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ ID = Column(name="index", aliases=("id", "idx"), required=False)
 def read_unlabelled(task: Task, path: str | Path) -> tuple[list[Id], Dataset]:
     """Return the ids of a file's rows (0, 1, ... where it has none) and their text as `text_a` and `text_b`.
 
-    A label column is not needed and not read. Raises `BadInput` as `files.read_table` does.
+    A label column is not needed and not read. Raises `BadInput` as `data.files.read_table` does.
     """
     from datasets import Dataset
 

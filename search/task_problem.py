@@ -12,7 +12,10 @@ from ..spaces import binding
 from ..spaces.errors import BadInput
 from ..spaces.space import Space
 from .adapter_check import check_adapters, uses_adapters
-from .collator import TaskCollator
+from .data.collator import TaskCollator
+from .data.prepared import TRAIN, VALIDATION, Prepared, check_length, prepare
+from .data.raw import RawData
+from .data.splits import Splits
 from .metrics import compute_metrics, score
 from .models import TINY, ModelInit, ModelSource, load_tokenizer, model_fingerprint
 from .objectives import SECONDS, Objective, name_and_direction, weighed_by_name
@@ -20,11 +23,8 @@ from .own.code import NO_CODE, OwnCode
 from .own.parts import OwnModelInit, check_outputs, own_identity, own_metrics, own_model_init
 from .plan import Plan
 from .precision import precision_arguments, resolve_precision
-from .prepared import TRAIN, VALIDATION, Prepared, check_length, prepare
 from .probe import check_objective_is_returned
 from .problem import Problem, ScorePredictions, check_plan, check_subset_of, common_identity, rows_of
-from .raw import RawData
-from .splits import Splits
 from .tasks import Task, check_objective
 from .trainer_problem import key_and_direction
 
@@ -94,7 +94,7 @@ def task_problem(
     select_on: str = TRAIN,
     code: OwnCode = NO_CODE,
 ) -> Problem:
-    """Return the problem of a task and a model; `select_on` is as in `prepared.split`, `code` what the user brings.
+    """Return the problem of a task and a model; `select_on` is as in `data.prepared`, `code` what the user brings.
 
     `weighed` are names of what the objective is weighed against. Raises `BadInput` for whatever cannot be searched,
     before anything is trained.
@@ -110,10 +110,8 @@ def task_problem(
     precision, why = resolve_precision(precision)
     source = PreparedSource(raw, tokenizer, seed=plan.seed, cache=cache, select_on=select_on)
     trainer = task_trainer(model_init, source.prepared(), template_arguments(plan, precision, cache), own_metrics(code))
-    check_task_model(trainer.model, model_init, plan)
-    if code.compute_metrics is not None:
-        check_objective_is_returned(trainer, objective, [one.name for one in against])
-    check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
+    own_names = [objective, *(one.name for one in against)] if code.compute_metrics is not None else []
+    check_task_trainer(trainer, model_init, plan, own_names)
     identity = task_identity(source.prepared(), model_init, precision, select_on)
     return Problem(
         trainer=trainer,
@@ -132,12 +130,19 @@ def task_problem(
     )
 
 
-def check_task_model(model: Any, model_init: ModelInit | OwnModelInit, plan: Plan) -> None:
-    """Raise `BadInput` for a model that does not suit the task or the space."""
+def check_task_trainer(
+    trainer: Trainer, model_init: ModelInit | OwnModelInit, plan: Plan, own_names: Sequence[str]
+) -> None:
+    """Raise `BadInput` for a model that does not suit the task or the space, then for metrics of the user's own that
+    lack one of `own_names`, then for a subset that is too small.
+    """
     own = isinstance(model_init, OwnModelInit)
     if own:
-        check_outputs(model, model_init.task)
-    check_adapters(model, plan.space, freezes=None if own else model_init.source.freeze_encoder)
+        check_outputs(trainer.model, model_init.task)
+    check_adapters(trainer.model, plan.space, freezes=None if own else model_init.source.freeze_encoder)
+    if own_names:
+        check_objective_is_returned(trainer, own_names[0], own_names[1:])
+    check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
 
 
 def cautions(model: ModelSource, plan: Plan, select_on: str) -> list[str]:

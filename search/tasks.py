@@ -1,6 +1,6 @@
 """Tasks: a data set, its text columns, label column and label names, and one objective with a direction.
 
-Nothing here reads data or imports anything heavy, so that `hpsearch tasks` answers at once. `raw` reads the
+Nothing here reads data or imports anything heavy, so that `hpsearch tasks` answers at once. `data.raw` reads the
 data of a task, `metrics` computes its metrics, `submission` writes its predictions.
 """
 

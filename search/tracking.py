@@ -18,10 +18,10 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from ..studies.records import Study, Trial, TrialState
 from .accelerate_state import accelerate_state_kept
-from .configuration import Configuration, plain
 from .errors import TrialPaused
 from .failures import describe
 from .tracker_runs import RUNS, About, Ending, TrackerRun, prepare
+from .trial.configuration import Configuration, plain
 
 INTERRUPTED = "INTERRUPTED"
 log = logging.getLogger("hpsearch")

@@ -11,18 +11,18 @@ from transformers import Trainer, TrainingArguments
 from ..spaces import binding
 from ..spaces.errors import BadInput
 from .adapter_check import check_adapters
-from .early_stopping import check_stopping, stopping_words
-from .fingerprints import dataset_fingerprint, model_config_fingerprint
+from .data.fingerprints import dataset_fingerprint, model_config_fingerprint
+from .data.splits import GivenSplits
+from .data.streams import check_share, is_stream, share_words
+from .data.trainer_data import check_data
 from .max_steps import without_epochs
 from .objectives import weighed_by_name
 from .plan import Plan
 from .probe import check_objective_is_returned
 from .problem import Problem, check_plan, check_subset_of, common_identity, rows_of
-from .splits import GivenSplits
-from .streams import check_share, is_stream, share_words
-from .trainer_data import check_data
 from .trainer_settings import trainer_settings
-from .trial_trainer import accepted_sections
+from .trial.early_stopping import check_stopping, stopping_words
+from .trial.trainer import accepted_sections
 
 
 def trainer_problem(trainer: Any, plan: Plan, *, objective: str, direction: str) -> Problem:

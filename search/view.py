@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..studies.records import Phase, Study, Trial, TrialState
-from .configuration import BATCH
 from .talk import printable, tell
+from .trial.configuration import BATCH
 
 LONGEST_BAR, SHORTEST_BAR = 24, 10  # in characters
 
@@ -255,7 +255,7 @@ def shown_params(trial: Trial) -> dict[str, Any]:
 
 
 def changes_of(trial: Trial) -> list[dict[str, Any]]:
-    """Return the values that changed during a trial's training, change by change; see `schedule`."""
+    """Return the values that changed during a trial's training, change by change; see `trial.schedule`."""
     written = trial.config.get("schedule")
     changes = [one.get("values") for one in written if isinstance(one, dict)] if isinstance(written, list) else []
     return [values for values in changes if isinstance(values, dict)]

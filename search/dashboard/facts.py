@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -10,9 +9,7 @@ from typing import Any, Self
 from ...studies.plain import mapping_of
 from ...studies.records import Model, Study, StudySummary, Trial
 from ...studies.store import StudyStore
-from ...studies.url import safe_url
-from ..options import DEFAULT_STORE
-from ..talk import as_typed
+from ..talk import as_typed, store_flag
 
 
 @dataclass(frozen=True)
@@ -48,6 +45,4 @@ class Facts:
 
     def command(self, words: str) -> str:
         """Return a command on this study, as it is typed."""
-        url = safe_url(self.store_url)
-        store = "" if url == DEFAULT_STORE else f" --store {shlex.quote(url)}"
-        return f"hpsearch {words}{store} {as_typed(self.study.name)}"
+        return f"hpsearch {words}{store_flag(self.store_url)} {as_typed(self.study.name)}"

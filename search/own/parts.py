@@ -11,7 +11,7 @@ from typing import Any
 from ...spaces.errors import BadInput
 from ..models import ModelSource
 from ..tasks import Task
-from ..trial_trainer import accepted_sections
+from ..trial.trainer import accepted_sections
 from .code import OwnCode, absolute
 from .factory import function_from
 
@@ -51,7 +51,7 @@ def own_metrics(code: OwnCode) -> Callable[..., Any] | None:
 
 def own_identity(code: OwnCode, model: Any) -> dict[str, Any]:
     """Return the part of a study's identity that is the user's own code: a changed metric is another problem."""
-    from ..fingerprints import model_config_fingerprint
+    from ..data.fingerprints import model_config_fingerprint
 
     found: dict[str, Any] = {}
     if code.model_init is not None:

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...spaces.errors import BadInput
-from ..configuration import BATCH
 from ..devices import gpus
 from ..memory import EVAL_BATCH
 from ..population import PBT
+from ..trial.configuration import BATCH
 
 if TYPE_CHECKING:
     from ...spaces.parameter import Parameter

@@ -12,11 +12,11 @@ from typing import Any
 
 from transformers.trainer_utils import HPSearchBackend
 
-from ..budget import BudgetCallback
-from ..configuration import Configuration
 from ..paths import KEPT
-from ..training import Training
-from ..trial_trainer import TrialMixin, rebuild_for_trial, twin_of
+from ..trial.budget import BudgetCallback
+from ..trial.configuration import Configuration
+from ..trial.trainer import TrialMixin, rebuild_for_trial, twin_of
+from ..trial.training import Training
 from .ranks import END, PREDICT, Leg, TrialStopped
 
 

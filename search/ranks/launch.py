@@ -25,9 +25,9 @@ from ..errors import HpsearchError, SearchFailed, TrialTaken
 from ..interrupts import raise_if_interrupted
 from ..orders import Orders
 from ..processes import kill_tree, worker_context
-from ..progress import Pulse
 from ..proposals import SpaceExhausted
-from ..trial_run import still_ours
+from ..trial.progress import Pulse
+from ..trial.run import still_ours
 from ..view import View
 from .line import Ending, Fault, Over, Progress, Remark
 from .rank import RankOrders, work

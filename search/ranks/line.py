@@ -21,7 +21,7 @@ from ..complaint import in_our_words
 from ..errors import HpsearchError
 from ..failures import OUT_OF_MEMORY, causes, classify, describe, ends_search
 from ..orders import Complaint
-from ..training import Evaluation
+from ..trial.training import Evaluation
 from ..view import View
 
 #: What an exchange between ranks says when another one of them is gone, or does not answer.

@@ -21,7 +21,6 @@ from ...studies.optuna_storage import optuna_storage
 from ...studies.patience import PATIENCE_S, Patience
 from ...studies.records import Trial
 from ...studies.store import StudyStore
-from ..again import trained_again
 from ..allocator import keep_freed_memory
 from ..devices import VISIBLE
 from ..errors import StopSearch
@@ -31,6 +30,7 @@ from ..paths import StudyPaths
 from ..processes import end_with_parent
 from ..quiet import write_to_log
 from ..study_run import StudyRun
+from ..trial.again import trained_again
 from .follower import Following, follow
 from .line import Ending, Line, LinePulse, LineView, Over, Trained, complaint_of, fault_of
 from .ranks import Ranks

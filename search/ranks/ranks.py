@@ -15,8 +15,8 @@ from typing import Any
 import torch.distributed as dist
 
 from ...studies.records import Failure
-from ..configuration import Configuration
 from ..failures import classify, describe
+from ..trial.configuration import Configuration
 from .batch import shared
 
 #: What a follower is told to do, other than a `Leg`.
@@ -40,7 +40,7 @@ class Leg:
     folder: str
     is_aside: bool
     predicts_report: bool
-    stop_after: int  #: look, see `budget.BudgetCallback`
+    stop_after: int  #: look, see `trial.budget.BudgetCallback`
     keeps_weights: bool
 
 

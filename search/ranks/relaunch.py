@@ -9,7 +9,7 @@ from ..devices import Share, gpus
 from ..errors import SearchFailed
 from ..orders import Orders
 from ..study_run import StudyRun
-from ..training import Training
+from ..trial.training import Training
 from .launch import Launch
 from .line import LinePulse
 from .ranks import Ranks

@@ -98,7 +98,7 @@ class Clock(TrainerCallback):
 options = RunOptions(precision="fp32", set=["num_train_epochs=3", "per_device_train_batch_size=16"])
 problem = problem_of(options, space_of(options))
 trainer = problem.trainer
-from hpsearch.search.splits import at_fraction
+from hpsearch.search.data.splits import at_fraction
 trainer.train_dataset = at_fraction(trainer.train_dataset, 0.1, 42)
 trainer.args.eval_strategy = "epoch"
 trainer.add_callback(Clock())
@@ -132,7 +132,7 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import overhead
-from hpsearch.search.configuration import Configuration
+from hpsearch.search.trial.configuration import Configuration
 from hpsearch.search.options import RunOptions
 from hpsearch.search.quiet import chatter_to
 from hpsearch.search.stored_problem import problem_of, space_of

@@ -23,11 +23,11 @@ from typing import Any
 from transformers import Trainer
 
 from hpsearch.search.command_run import open_run, space_of
-from hpsearch.search.configuration import Configuration
+from hpsearch.search.data.splits import at_fraction
 from hpsearch.search.options import RunOptions
 from hpsearch.search.plan import Plan
 from hpsearch.search.quiet import chatter_to
-from hpsearch.search.splits import at_fraction
+from hpsearch.search.trial.configuration import Configuration
 from hpsearch.search.view import View
 from hpsearch.studies.records import TrialState
 from hpsearch.studies.store import StudyStore

@@ -123,9 +123,9 @@ _problems: dict[str, Any] = {}
 def problem(task: str, data_dir: str) -> tuple[Any, Vocabulary]:
     """Return the problem of a task in this process, made once, and its vocabulary."""
     if task not in _problems:
+        from hpsearch.search.data.raw import load_task
         from hpsearch.search.models import ModelSource
         from hpsearch.search.plan import Plan
-        from hpsearch.search.raw import load_task
         from hpsearch.search.stored_problem import cache_folder
         from hpsearch.search.task_problem import task_problem
         from hpsearch.search.tasks import task_named
@@ -158,10 +158,10 @@ def train(given: tuple[Job, str]) -> dict[str, Any]:
     import torch
     import transformers
 
-    from hpsearch.search.collapse import watching
-    from hpsearch.search.configuration import Configuration
-    from hpsearch.search.splits import at_fraction
-    from hpsearch.search.trial_trainer import fresh_callbacks, rebuild, twin_of
+    from hpsearch.search.data.splits import at_fraction
+    from hpsearch.search.trial.collapse import watching
+    from hpsearch.search.trial.configuration import Configuration
+    from hpsearch.search.trial.trainer import fresh_callbacks, rebuild, twin_of
 
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()

@@ -116,7 +116,7 @@ def stock(asked: argparse.Namespace) -> None:
 
 def split_rows(asked: argparse.Namespace) -> tuple[list[Any], tuple[str, ...]]:
     """Return training, selection and report rows, the selection being a tenth, at most 1,000, as hpsearch cuts it."""
-    from hpsearch.search.raw import load_task
+    from hpsearch.search.data.raw import load_task
     from hpsearch.search.tasks import task_named
 
     raw = load_task(task_named(asked.task), data_dir=Path(asked.data_dir))

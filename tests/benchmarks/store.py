@@ -44,7 +44,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy import Connection, Engine, MetaData, create_engine, insert, make_url, select, update
 from transformers import TrainingArguments
 
-from hpsearch.search.configuration import Configuration
+from hpsearch.search.trial.configuration import Configuration
 from hpsearch.studies import tables
 from hpsearch.studies.clock import utc_now, utc_text
 from hpsearch.studies.engine import make_engine, transaction

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback
 
 from hpsearch import Choice, Float
-from hpsearch.search.configuration import Configuration
+from hpsearch.search.trial.configuration import Configuration
 from hpsearch.spaces.errors import BadInput
 from hpsearch.studies.records import TrialState
 

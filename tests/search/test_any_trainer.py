@@ -38,10 +38,10 @@ from transformers import (
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from hpsearch import BadInput
-from hpsearch.search.collapse import has_collapsed
-from hpsearch.search.signal_check import SignalCheck
-from hpsearch.search.splits import at_fraction, is_continuous, labels_of
+from hpsearch.search.data.splits import at_fraction, is_continuous, labels_of
 from hpsearch.search.trainer_problem import trainer_identity
+from hpsearch.search.trial.collapse import has_collapsed
+from hpsearch.search.trial.signal_check import SignalCheck
 from hpsearch.search.view import headline
 from hpsearch.studies.records import Phase, TrialState
 

@@ -12,7 +12,7 @@ import torch
 from transformers import TrainerCallback
 
 from hpsearch import Choice
-from hpsearch.search.collapse import WRONG_ROWS, has_collapsed, watching
+from hpsearch.search.trial.collapse import WRONG_ROWS, has_collapsed, watching
 from hpsearch.studies.records import Failure, Trial, TrialState
 
 BALANCED = np.array([0, 1] * 12)

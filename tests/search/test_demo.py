@@ -12,12 +12,12 @@ import pytest
 import torch
 from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments, set_seed
 
-from hpsearch.search.collator import TaskCollator
-from hpsearch.search.demo import LABELS, PHENOMENA, demo_corpus
+from hpsearch.search.data.collator import TaskCollator
+from hpsearch.search.data.demo import LABELS, PHENOMENA, demo_corpus
+from hpsearch.search.data.prepared import prepare, subset_indices
+from hpsearch.search.data.raw import load_task
 from hpsearch.search.metrics import compute_metrics
 from hpsearch.search.models import tiny_tokenizer
-from hpsearch.search.prepared import prepare, subset_indices
-from hpsearch.search.raw import load_task
 from hpsearch.search.tasks import TASKS
 
 RECORDED = "235e5e00a476fc80"
@@ -53,7 +53,7 @@ def test_the_corpus_is_the_same_everywhere():
 
 def test_the_corpus_does_not_depend_on_the_process(run_python):
     """Two processes with other hash seeds make the same rows."""
-    program = "from hpsearch.search.demo import demo_corpus; print(demo_corpus(1)[0][:50])"
+    program = "from hpsearch.search.data.demo import demo_corpus; print(demo_corpus(1)[0][:50])"
     outputs = {run_python(program, env={"PYTHONHASHSEED": seed}).stdout for seed in ("1", "2")}
 
     assert 1 == len(outputs)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas
 import pytest
 
-from hpsearch.search.files import Table, read_table
+from hpsearch.search.data.files import Table, read_table
 from hpsearch.search.tasks import TASKS, Column
 from hpsearch.spaces.errors import BadInput
 

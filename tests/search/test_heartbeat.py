@@ -14,7 +14,7 @@ from transformers import TrainerCallback
 
 from hpsearch.search.errors import TrialTaken, TrialTimedOut
 from hpsearch.search.heartbeat import Heartbeat
-from hpsearch.search.progress import TrialCallback
+from hpsearch.search.trial.progress import TrialCallback
 from hpsearch.search.view import View
 from hpsearch.studies.errors import StoreAway
 from hpsearch.studies.leases import LeaseWatch

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import hpsearch
-from hpsearch.search.budget import LOOKS
+from hpsearch.search.trial.budget import LOOKS
 from hpsearch.studies.records import Trial, TrialState
 
 SPACE = {"learning_rate": hpsearch.Float(1e-5, 1e-2, log=True)}

@@ -7,8 +7,8 @@ from typing import Any
 import datasets
 import torch
 
-from hpsearch.search.lengths import with_lengths_read
-from hpsearch.search.trial_trainer import twin_of
+from hpsearch.search.data.lengths import with_lengths_read
+from hpsearch.search.trial.trainer import twin_of
 
 
 def test_lengths_are_read_at_once_and_rows_come_in_the_same_order(toy: Any) -> None:

@@ -9,7 +9,6 @@ import torch
 from transformers import Trainer
 
 from hpsearch import Choice, Float
-from hpsearch.search.configuration import Configuration
 from hpsearch.search.errors import SearchFailed
 from hpsearch.search.memory import (
     BATCH,
@@ -21,6 +20,7 @@ from hpsearch.search.memory import (
     to_try_again,
 )
 from hpsearch.search.proposals import Wanted
+from hpsearch.search.trial.configuration import Configuration
 from hpsearch.studies.records import Failure, Trial, TrialState
 from hpsearch.studies.store import StudyStore
 

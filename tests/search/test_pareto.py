@@ -16,7 +16,6 @@ from typing import Any
 import optuna
 import pytest
 
-from hpsearch.search import ledger
 from hpsearch.search.command_output import next_commands
 from hpsearch.search.objectives import (
     SECONDS,
@@ -32,6 +31,7 @@ from hpsearch.search.pareto import front_of, pareto_front
 from hpsearch.search.reproduce import recipe
 from hpsearch.search.stored_problem import kept_options, options_of
 from hpsearch.search.sweep.file import read_sweep
+from hpsearch.search.trial import ledger
 from hpsearch.spaces.errors import BadInput
 from hpsearch.studies.records import Failure, Phase, Study, Trial, TrialState
 from hpsearch.studies.store import StudyStore

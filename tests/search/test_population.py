@@ -11,12 +11,12 @@ import pytest
 from transformers import TrainerCallback
 
 import hpsearch
-from hpsearch.search.budget import LOOKS, BudgetCallback
-from hpsearch.search.configuration import Configuration
 from hpsearch.search.paths import StudyPaths
 from hpsearch.search.population import Population, check_changeable, scores_at
-from hpsearch.search.schedule import Change
-from hpsearch.search.trial_trainer import rebuild, scheduled, twin_of
+from hpsearch.search.trial.budget import LOOKS, BudgetCallback
+from hpsearch.search.trial.configuration import Configuration
+from hpsearch.search.trial.schedule import Change
+from hpsearch.search.trial.trainer import rebuild, scheduled, twin_of
 from hpsearch.spaces.errors import BadInput
 from hpsearch.studies.records import Trial, TrialState
 

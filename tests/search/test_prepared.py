@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from hpsearch.search.prepared import (
+from hpsearch.search.data.prepared import (
     Prepared,
     check_subset,
     prepare,
@@ -23,7 +23,7 @@ from hpsearch.search.prepared import (
     split,
     subset_indices,
 )
-from hpsearch.search.raw import RawData, load_task
+from hpsearch.search.data.raw import RawData, load_task
 from hpsearch.search.tasks import custom_task
 from hpsearch.spaces.errors import BadInput, HpsearchError
 
@@ -284,8 +284,8 @@ COLD = """
 import hashlib, json, sys
 from pathlib import Path
 from transformers import PreTrainedTokenizerFast
-from hpsearch.search.prepared import prepare
-from hpsearch.search.raw import load_task
+from hpsearch.search.data.prepared import prepare
+from hpsearch.search.data.raw import load_task
 from hpsearch.search.tasks import custom_task
 
 class Counting(PreTrainedTokenizerFast):
@@ -388,7 +388,8 @@ def test_the_whole_set_is_a_subset_of_itself(labels):
 def test_subsets_are_the_same_in_every_process_and_release(run_python):
     """E4: the rows depend on nothing but labels, fraction and seed; these were written down once."""
     program = (
-        "from hpsearch.search.prepared import subset_indices as of\nprint(of(list('aab') * 10, 0.3, 7), of(30, 0.2, 7))"
+        "from hpsearch.search.data.prepared import subset_indices as of\n"
+        "print(of(list('aab') * 10, 0.3, 7), of(30, 0.2, 7))"
     )
     outputs = {run_python(program, env={"PYTHONHASHSEED": seed}).stdout.strip() for seed in ("1", "2")}
 

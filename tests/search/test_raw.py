@@ -10,8 +10,8 @@ from typing import Any
 import datasets
 import pytest
 
-from hpsearch.search.labels import infer_labels
-from hpsearch.search.raw import RawData, load_task
+from hpsearch.search.data.labels import infer_labels
+from hpsearch.search.data.raw import RawData, load_task
 from hpsearch.search.tasks import TASKS, custom_task
 from hpsearch.spaces.errors import BadInput
 
@@ -232,7 +232,7 @@ def test_offline_a_hub_name_says_how_to_do_without(run_python, tmp_path, name):
         f"load_task(TASKS['{name}'])" if name in TASKS else f"load_task(custom_task(['a'], 'b'), train_file='{name}')"
     )
     program = (
-        "from hpsearch.search.raw import *; from hpsearch.search.tasks import *\n"
+        "from hpsearch.search.data.raw import *; from hpsearch.search.tasks import *\n"
         f"try: {call}\n"
         "except BadInput as error: print(error, '|', error.hint)"
     )

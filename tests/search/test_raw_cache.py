@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from hpsearch import BadInput
-from hpsearch.search import raw_cache
+from hpsearch.search.data import raw_cache
+from hpsearch.search.data.raw import RawData, load_task
 from hpsearch.search.joining import join
-from hpsearch.search.raw import RawData, load_task
 from hpsearch.search.stored_problem import stored_problem
 from hpsearch.search.tasks import custom_task
 from hpsearch.studies.errors import StudyChanged

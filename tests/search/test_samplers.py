@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hpsearch import BadInput, Choice, Float, Int, Space
-from hpsearch.search.budget import look_steps, percent
 from hpsearch.search.samplers import PRUNERS, SAMPLERS, check_pruner, check_sampler, grid, seed_of
+from hpsearch.search.trial.budget import look_steps, percent
 
 SPACE = {
     "learning_rate": Float(1e-4, 1e-2, log=True),

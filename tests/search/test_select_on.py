@@ -16,9 +16,9 @@ import pytest
 from datasets import Dataset
 
 from hpsearch.search.checks import SELECT_ON
+from hpsearch.search.data.prepared import TRAIN, VALIDATION, split
+from hpsearch.search.data.raw import RawData
 from hpsearch.search.options import RunOptions
-from hpsearch.search.prepared import TRAIN, VALIDATION, split
-from hpsearch.search.raw import RawData
 from hpsearch.search.stored_problem import options_of, problem_of, space_of, stored_problem
 from hpsearch.search.task_problem import OPTIMISTIC
 from hpsearch.search.tasks import custom_task

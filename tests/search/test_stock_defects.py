@@ -23,8 +23,8 @@ from transformers import (
 
 import hpsearch
 from hpsearch import Choice, Float
-from hpsearch.search.configuration import RUN_FIELDS, Configuration
 from hpsearch.search.paths import StudyPaths
+from hpsearch.search.trial.configuration import RUN_FIELDS, Configuration
 from hpsearch.studies.records import TrialState
 
 pytestmark = pytest.mark.filterwarnings(

@@ -13,8 +13,8 @@ import torch
 from transformers import TrainerCallback
 
 from hpsearch import BadInput, Choice
-from hpsearch.search.fingerprints import dataset_fingerprint
-from hpsearch.search.streams import first_rows, is_stream, steps_at
+from hpsearch.search.data.fingerprints import dataset_fingerprint
+from hpsearch.search.data.streams import first_rows, is_stream, steps_at
 from hpsearch.studies.records import Phase
 
 STEPS = 24

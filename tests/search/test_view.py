@@ -11,8 +11,8 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from hpsearch.search.configuration import BATCH
 from hpsearch.search.study_watch import StudyWatch
+from hpsearch.search.trial.configuration import BATCH
 from hpsearch.search.view import LiveView, PlainView, View, duration, headline, short, shown_params, size, view_for
 from hpsearch.studies.records import Failure, Study, Trial, TrialState
 from hpsearch.studies.store import StudyStore

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
-from ..spaces.errors import BadInput
+from ...spaces.errors import BadInput
 
 #: Rows of a stream by which it is known: those that come first, as reading all of it may take a day or for ever.
 FIRST_ROWS = 100

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import torch
 
-from ..studies.records import Trial, TrialState
-from .accelerate_state import accelerate_state_kept
+from ...studies.records import Trial, TrialState
+from ..accelerate_state import accelerate_state_kept
+from ..data.splits import Splits, splits_at
+from ..quiet import chatter_to
+from ..ranks.ranks import END
+from ..study_run import StudyRun
 from .budget import LOOKS, BudgetCallback
 from .configuration import Configuration
 from .progress import ShareCallback
-from .quiet import chatter_to
-from .ranks.ranks import END
-from .splits import Splits, splits_at
-from .study_run import StudyRun
+from .trainer import rebuild_for_trial, twin_of
 from .training import Training
-from .trial_trainer import rebuild_for_trial, twin_of
 
 
 def trained_again(run: StudyRun, trial: Trial) -> Training:

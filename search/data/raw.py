@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..spaces.errors import BadInput
+from ...spaces.errors import BadInput
+from ..tasks import Column, Files, Hub, Task
 from .demo import demo_corpus
 from .files import SUFFIXES, Table, locate, read_table
 from .labels import Label, read_labels
-from .tasks import Column, Files, Hub, Task
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from ..spaces.errors import BadInput, did_you_mean
+from ...spaces.errors import BadInput, did_you_mean
+from ..tasks import Task
 from .files import Table
-from .tasks import Task
 
 #: A column of whole numbers with more distinct values than this holds numbers, not classes.
 MANY_NUMBERS = 100

@@ -23,9 +23,9 @@ import numpy as np
 from filelock import FileLock
 from sklearn.model_selection import train_test_split
 
-from ..spaces.errors import BadInput, HpsearchError
+from ...spaces.errors import BadInput, HpsearchError
+from ..tasks import Task
 from .raw import RawData
-from .tasks import Task
 
 #: Changes when the rules below change, so that old prepared folders are not taken for new ones.
 RULES = 2

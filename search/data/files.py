@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..spaces.errors import BadInput, did_you_mean
-from .tasks import Column
+from ...spaces.errors import BadInput, did_you_mean
+from ..tasks import Column
 
 Numbered = tuple[int, list[str]]  # the line a row starts on, and its cells
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..spaces.errors import BadInput
+from ...spaces.errors import BadInput
 from .fingerprints import rows_hash
 from .splits import row_count
 from .streams import FIRST_ROWS, first_rows, is_stream, seeded

@@ -1,6 +1,6 @@
 """One training of a configuration, whatever it is for: where it writes, when it is evaluated, what was found.
 
-What a trial adds to it is `trial_run`; what runs a stored one again is `replay`. The Trainer side is `trial_trainer`.
+What a trial adds to it is `run`; what runs a stored one again is `again`. The Trainer side is `trainer`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from ..data.splits import Splits
+from ..errors import NonFiniteScore, NoObjective
+from ..ranks.ranks import ALONE, Ranks
 from .budget import BudgetCallback, percent
 from .configuration import Configuration
 from .environment import EnvironmentCallback
-from .errors import NonFiniteScore, NoObjective
-from .ranks.ranks import ALONE, Ranks
 from .signal_check import SignalCheck
-from .splits import Splits
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from ..studies.records import Trial
-from .errors import TrialTaken, TrialTimedOut
-from .interrupts import raise_if_interrupted
-from .view import View
+from ...studies.records import Trial
+from ..errors import TrialTaken, TrialTimedOut
+from ..interrupts import raise_if_interrupted
+from ..view import View
 
 
 class ShareCallback(TrainerCallback):

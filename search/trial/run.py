@@ -1,6 +1,6 @@
 """One trial while it runs: what it is told, what it scored so far, how it ended, and writing that down.
 
-The Trainer side is `trial_trainer`; the row is `studies.records.Trial`; the loop over trials is `loop`.
+The Trainer side is `trainer`; the row is `studies.records.Trial`; the loop over trials is `loop`.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Any, NoReturn
 import optuna
 from transformers import TrainerCallback
 
-from ..studies.claimed_storage import PHASE
-from ..studies.errors import LeaseLost, TrialFinished, TrialNotFound
-from ..studies.outbox import Outbox
-from ..studies.records import Failure, Phase, Trial, TrialState
-from ..studies.store import StudyStore
+from ...studies.claimed_storage import PHASE
+from ...studies.errors import LeaseLost, TrialFinished, TrialNotFound
+from ...studies.outbox import Outbox
+from ...studies.records import Failure, Phase, Trial, TrialState
+from ...studies.store import StudyStore
+from ..errors import NoObjective, TrialPaused, TrialTaken
+from ..paths import kept_checkpoint
+from ..population import BEGINNING, Population, Segment
+from ..tracking import Tracking
 from .budget import LOOKS, BudgetCallback
 from .configuration import Configuration
-from .errors import NoObjective, TrialPaused, TrialTaken
 from .ledger import STORE, Ledger, LedgerCallback
-from .paths import kept_checkpoint
-from .population import BEGINNING, Population, Segment
-from .tracking import Tracking
 from .training import Evaluation, Training
 
 

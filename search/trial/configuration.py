@@ -1,6 +1,6 @@
 """The resolved configuration of a trial: every value it runs with, as SQL keeps it and as a retraining starts from it.
 
-Which values a space may set is `spaces.binding`; who runs a configuration is `trial_trainer`.
+Which values a space may set is `spaces.binding`; who runs a configuration is `trainer`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..spaces.adapter_fields import adapter_defaults
-from ..spaces.binding import split
-from .streams import steps_at
+from ...spaces.adapter_fields import adapter_defaults
+from ...spaces.binding import split
+from ..data.streams import steps_at
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments

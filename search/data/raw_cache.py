@@ -9,8 +9,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from ..tasks import Task
 from .raw import RawData
-from .tasks import Task
 
 ABOUT = "about.json"
 

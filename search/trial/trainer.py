@@ -28,26 +28,26 @@ import transformers
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 from transformers.trainer_callback import DefaultFlowCallback
 
-from ..spaces.errors import BadInput
-from ..studies.claimed_storage import FAILURE
-from .adapters import adapted
+from ...spaces.errors import BadInput
+from ...studies.claimed_storage import FAILURE
+from ..adapters import adapted
+from ..data.lengths import with_lengths_read
+from ..errors import StopSearch, TrialEnded
+from ..failures import ends_search
+from ..generation import with_generation
+from ..metrics import first_logits
+from ..ranks.evaluation import shared_evaluation, shared_step
+from ..ranks.item_count import divides_by_items
+from ..ranks.ranks import ALONE, END, PREDICT, Leg
 from .budget import LOOKS, BudgetCallback
 from .collapse import watching
 from .configuration import Configuration
-from .errors import StopSearch, TrialEnded
-from .failures import ends_search
-from .generation import with_generation
 from .ledger import CHECKPOINT, DATA, EVALUATE
-from .lengths import with_lengths_read
-from .metrics import first_logits
-from .ranks.evaluation import shared_evaluation, shared_step
-from .ranks.item_count import divides_by_items
-from .ranks.ranks import ALONE, END, PREDICT, Leg
 from .schedule import Change, ScheduleCallback
 from .training import Training
 
 if TYPE_CHECKING:
-    from .trial_run import TrialRun
+    from .run import TrialRun
 
 #: What `transformers.Trainer` keeps under the name of the constructor argument it was given.
 CARRIED = (

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import EarlyStoppingCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from ..spaces.errors import BadInput
+from ...spaces.errors import BadInput
+from ..population import PBT
 from .budget import LOOKS
-from .population import PBT
 
 if TYPE_CHECKING:
-    from .plan import Plan
+    from ..plan import Plan
 
 #: What lets a callback that insists on evaluations be in a training without any, such as a retraining.
 NEVER_EVALUATED = {"eval_strategy": "steps", "eval_steps": 10**12, "eval_on_start": False}

@@ -1,0 +1,1 @@
+"""One trial: its configuration, its Trainer, its evaluations and its end."""
