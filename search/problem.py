@@ -45,6 +45,7 @@ class Problem:
     max_length: int | None = None  #: tokens of an example unless the space has `data.max_length`; None: not ours
     notes: dict[str, Any] = field(default_factory=dict)  #: worth knowing, but not part of the identity
     remarks: tuple[str, ...] = ()  #: worth telling the user before the search
+    as_it_is: bool = False  #: whether the template's own values are the baseline, and not what a preset recommends
 
     def baseline(self) -> dict[str, Any]:
         """Return the default configuration, brought inside the space: what the template would train with."""
@@ -53,7 +54,8 @@ class Problem:
         defaults |= {f"model.{name}": value for name, value in _model_settings(self.trainer).items()}
         defaults |= {"data.max_length": self.max_length}
         defaults |= usual_values() if uses_adapters(self.plan.space) else {}
-        return self.plan.space.baseline({name: getattr(value, "value", value) for name, value in defaults.items()})
+        values = {name: getattr(value, "value", value) for name, value in defaults.items()}
+        return self.plan.space.baseline(values, defaults_first=self.as_it_is)
 
 
 def common_identity(trainer: Any, plan: Plan, objective: str, direction: str) -> dict[str, Any]:

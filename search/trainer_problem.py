@@ -10,6 +10,7 @@ from transformers import Trainer, TrainingArguments
 
 from ..spaces import binding
 from ..spaces.errors import BadInput
+from ..spaces.presets import recommends_training
 from .adapter_check import check_adapters
 from .data.fingerprints import dataset_fingerprint, model_config_fingerprint
 from .data.splits import GivenSplits
@@ -50,6 +51,7 @@ def trainer_problem(trainer: Any, plan: Plan, *, objective: str, direction: str)
         identity=trainer_identity(trainer) | common_identity(trainer, plan, objective, direction),
         notes={"rows": rows_of(source.splits({}))},
         remarks=tuple(remarks(trainer, plan, objective)),
+        as_it_is=recommends_training(plan.space),
     )
 
 

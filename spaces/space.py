@@ -16,7 +16,7 @@ from . import enumeration
 from .conditions import awaited, in_order, met
 from .errors import BadInput, did_you_mean
 from .parameter import Parameter
-from .parameters import Constant, parameter_from
+from .parameters import Constant, Float, Int, parameter_from
 from .values import Value, shown
 
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
@@ -104,13 +104,21 @@ class Space:
             return False
         return True
 
-    def baseline(self, defaults: Mapping[str, Any]) -> dict[str, Value]:
+    def baseline(self, defaults: Mapping[str, Any], *, defaults_first: bool = False) -> dict[str, Value]:
         """Return the recommended configuration, the first of every search.
 
         Each parameter takes its own default; without one, the value in `defaults` or the nearest to it
-        inside; without that too, its middle.
+        inside; without that too, its middle. With `defaults_first` what is in `defaults` goes before its own,
+        but for a value that is none of a parameter's choices.
         """
-        return self.walk(lambda name, parameter: _recommended(parameter, name, defaults))
+        first = defaults if defaults_first else {}
+        return self.walk(
+            lambda name, parameter: (
+                parameter.clip(first[name])
+                if name in first and _has_near(parameter, first[name])
+                else _recommended(parameter, name, defaults)
+            )
+        )
 
     def size(self) -> int | None:
         """Return the number of distinct configurations, None when there is no end of them."""
@@ -214,6 +222,10 @@ def _read(name: str, written: object) -> Parameter:
         return parameter_from(written)
     except BadInput as error:
         raise BadInput(f"{name}: {error}", hint=error.hint) from None
+
+
+def _has_near(parameter: Parameter, value: object) -> bool:
+    return parameter.contains(value) or isinstance(parameter, Float | Int)
 
 
 def _recommended(parameter: Parameter, name: str, defaults: Mapping[str, Any]) -> Value:

@@ -200,6 +200,29 @@ def test_the_baseline_is_what_the_trainer_does_by_itself(toy):
     assert alone.evaluate()["eval_loss"] == pytest.approx(study.best.score, abs=1e-6)
 
 
+@pytest.mark.parametrize("preset", ["default", "small"])
+def test_a_preset_recommends_nothing_to_a_trainer(preset, toy):
+    """D4: a search compares with what somebody does now, whatever a preset would begin with; what is fixed there is
+    fixed, a number outside its range is brought inside, and for a choice that it lacks its own stands in.
+    """
+    args = {"learning_rate": 3e-2, "num_train_epochs": 4, "per_device_train_batch_size": 64, "weight_decay": 0.03}
+    study = toy.search(toy.trainer(args=args), space=preset, trials=1)
+
+    tried, fixed = study.trials[0].params, preset == "small"
+    assert 1e-3 == tried["learning_rate"]
+    assert 16 == tried["per_device_train_batch_size"]
+    assert (3 if fixed else 4) == tried["num_train_epochs"]
+    assert (0.01 if fixed else 0.03) == tried["weight_decay"]
+    assert (0.1 if fixed else 0.0) == tried["warmup_steps"]
+
+
+def test_adapters_begin_as_their_preset_recommends(toy):
+    """A Trainer that has trained all of a model knows no learning rate for adapters, and no rank."""
+    study = toy.search(toy.trainer(args={"learning_rate": 2e-5}), space="lora", trials=1)
+
+    assert (5e-4, 8) == (study.trials[0].params["learning_rate"], study.trials[0].params["peft.r"])
+
+
 def test_a_trial_that_waits_is_not_retrained(toy):
     """A trial without a configuration is refused by its number, not by a traceback."""
     study = toy.search(toy.trainer(), trials=1)

@@ -40,7 +40,7 @@ def encoder(tmp_path: Path) -> Path:
         ("mrpc", "f1", 0.1, ONE_EPOCH),
         ("afqmc", "accuracy", 0.01, (*ONE_EPOCH, "--set", "model.dropout=0.2")),
         ("tweets", "f1", 0.05, ONE_EPOCH),
-        ("stream", "accuracy", 0.01, ("--jobs", 2)),
+        ("stream", "accuracy", 0.01, ()),
     ],
 )
 def test_a_tutorials_script_is_searched_by_its_name(
