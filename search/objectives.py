@@ -69,16 +69,19 @@ class Objective(NamedTuple):
 def first_and_weighed(asked: str | Iterable[str] | None) -> tuple[str | None, tuple[str, ...]]:
     """Return the objective and the names of what is weighed against it; None for the objective where none is named.
 
-    Raises `BadInput` for what is no name, a name that stands there twice, and `seconds` as the objective.
+    Raises `BadInput` for what is no name, a name that stands there twice, and for an objective that is `seconds` or says
+    its direction.
     """
     try:
         names = tuple(listed(asked))
     except TypeError:
         raise BadInput(f"an objective is the name of a metric, got {asked!r:.80}") from None
-    for place, name in enumerate(names):
+    keys: list[str] = []
+    for name in names:
         if not isinstance(name, str) or not name.strip():
             raise BadInput(f"an objective is the name of a metric, got {name!r:.80}")
-        if key_of(name_and_direction(name)[0]) in (key_of(name_and_direction(one)[0]) for one in names[:place]):
+        keys.append(key_of(name_and_direction(name)[0]))
+        if keys[-1] in keys[:-1]:
             raise BadInput(f"the objective {name!r:.80} is named twice", hint="leave one of them out")
     if names and names[0] == SECONDS:
         raise BadInput(
@@ -112,10 +115,15 @@ def weighed_by_name(names: Iterable[str]) -> tuple[Objective, ...]:
     found = []
     for name, direction in map(name_and_direction, names):
         key = key_of(name)
-        if direction == MAXIMIZE and (key == SECONDS or key.endswith("loss")):
-            raise BadInput(f"{name} is to be minimized, not maximized", hint="leave the direction out")
+        check_not_lost(key, direction)
         found.append(Objective(key, direction or usual_direction(key)))
     return tuple(found)
+
+
+def check_not_lost(key: str, direction: str | None) -> None:
+    """Raise `BadInput` for a loss, or the seconds of training, to maximize."""
+    if direction == MAXIMIZE and (key == SECONDS or key.endswith("loss")):
+        raise BadInput(f"{key} is to be minimized, not maximized", hint="leave the direction out")
 
 
 def usual_direction(key: str) -> str:

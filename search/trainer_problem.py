@@ -17,7 +17,7 @@ from .data.splits import GivenSplits
 from .data.streams import check_share, is_stream, share_words
 from .data.trainer_data import check_data
 from .max_steps import without_epochs
-from .objectives import weighed_by_name
+from .objectives import check_not_lost, weighed_by_name
 from .plan import Plan
 from .probe import check_objective_is_returned
 from .problem import Problem, check_plan, check_subset_of, common_identity, rows_of
@@ -145,6 +145,5 @@ def key_and_direction(objective: str, direction: str | None) -> tuple[str, str]:
     is_loss = key.endswith("loss")
     if direction not in (None, "minimize", "maximize"):
         raise BadInput(f"unknown direction {direction!r}", hint="minimize or maximize")
-    if is_loss and direction == "maximize":
-        raise BadInput(f"{key} is to be minimized, not maximized", hint="leave the direction out")
+    check_not_lost(key, direction)
     return key, direction or ("minimize" if is_loss else "maximize")

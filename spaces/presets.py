@@ -96,7 +96,7 @@ def recommends_training(space: Space) -> bool:
 
     What such a preset recommends is ours; `head` and `lora` are ways of training of their own, which have their values.
     """
-    preset = PRESETS.get(space.name or "")
+    preset = PRESETS.get(space.name)
     searched = {name: space.parameters[name] for name in space.searched}
     return (
         preset is not None

@@ -111,14 +111,7 @@ class Space:
         inside; without that too, its middle. With `defaults_first` what is in `defaults` goes before its own,
         but for a value that is none of a parameter's choices.
         """
-        first = defaults if defaults_first else {}
-        return self.walk(
-            lambda name, parameter: (
-                parameter.clip(first[name])
-                if name in first and _has_near(parameter, first[name])
-                else _recommended(parameter, name, defaults)
-            )
-        )
+        return self.walk(lambda name, parameter: _recommended(parameter, name, defaults, defaults_first))
 
     def size(self) -> int | None:
         """Return the number of distinct configurations, None when there is no end of them."""
@@ -224,12 +217,12 @@ def _read(name: str, written: object) -> Parameter:
         raise BadInput(f"{name}: {error}", hint=error.hint) from None
 
 
-def _has_near(parameter: Parameter, value: object) -> bool:
-    return parameter.contains(value) or isinstance(parameter, Float | Int)
-
-
-def _recommended(parameter: Parameter, name: str, defaults: Mapping[str, Any]) -> Value:
+def _recommended(parameter: Parameter, name: str, defaults: Mapping[str, Any], defaults_first: bool) -> Value:
     own = getattr(parameter, "default", None)
+    if defaults_first and name in defaults:
+        given = defaults[name]
+        if parameter.contains(given) or isinstance(parameter, Float | Int):
+            return parameter.clip(given)
     if own is not None:
         return own
     return parameter.clip(defaults[name]) if name in defaults else parameter.middle()

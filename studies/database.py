@@ -27,9 +27,9 @@ class Database:
     def __init__(
         self, url: str, *, clock: Clock = utc_now, patience: Patience = BRIEFLY, read_only: bool = False
     ) -> None:
+        self._engine = make_engine(url, read_only=read_only)
         self.url = from_anywhere(url)
         self.patience = patience
-        self._engine = make_engine(url, read_only=read_only)
         self._clock = clock
 
     @classmethod

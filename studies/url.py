@@ -65,8 +65,11 @@ def sqlite_path(address: URL) -> Path | None:
 
 
 def from_anywhere(url: str) -> str:
-    """Return `url` with the path of a SQLite file made absolute: other processes, and this one later, are elsewhere."""
-    address = parse_url(url)
+    """Return the URL of a store, which `parse_url` has passed, with the path of a SQLite file made absolute.
+
+    Other processes, and this one later, are elsewhere.
+    """
+    address = make_url(url)
     path = sqlite_path(address)
     if path is None or path.is_absolute():
         return url

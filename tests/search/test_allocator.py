@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import subprocess
@@ -34,6 +35,7 @@ PAGES = 10 * 2**25 // os.sysconf("SC_PAGE_SIZE")
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library than glibc")
 
 
+@functools.cache  # each is a process that imports torch
 def printed(how: str, **environment: str) -> list[str]:
     """Return what `STEPS` prints, in a process with these variables."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
