@@ -69,8 +69,8 @@ class Objective(NamedTuple):
 def first_and_weighed(asked: str | Iterable[str] | None) -> tuple[str | None, tuple[str, ...]]:
     """Return the objective and the names of what is weighed against it; None for the objective where none is named.
 
-    Raises `BadInput` for what is no name, a name that stands there twice, and for an objective that is `seconds` or says
-    its direction.
+    Raises `BadInput` for what is no name, a name that stands there twice, and for an objective that is `seconds` or
+    says its direction.
     """
     try:
         names = tuple(listed(asked))
