@@ -1,4 +1,4 @@
-"""What the README tells people to type exists, with these words and flags; and each command shows how it is used."""
+"""What README and docs tell people to type exists, with these words and flags; each command shows how it is used."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import typer
 
 from hpsearch.search.commands import app
 
-README = Path(__file__).parents[2] / "README.md"
+HERE = Path(__file__).parents[2]
+PAGES = [HERE / "README.md", *sorted(HERE.glob("docs/*.md"))]
 GROUP: Any = typer.main.get_command(app)
 
 
 def commands() -> list[str]:
-    """Every command line of hpsearch in the README, in a block or in a sentence."""
-    text = README.read_text(encoding="utf-8")
+    """Every command line of hpsearch in README and docs, in a block or in a sentence."""
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
     blocks = re.findall(r"```bash\n(.*?)```", text, flags=re.S)
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     spoken = re.findall(r"`(hpsearch [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.S))
@@ -38,7 +39,7 @@ def parse(words: list[str]) -> Any:
 
 
 @pytest.mark.parametrize("line", commands())
-def test_a_command_in_the_readme_is_understood(line):
+def test_a_command_that_people_are_told_is_understood(line):
     """Its name and its flags exist, and its arguments are as many as it takes."""
     words = ["1" if word == "N" else word for word in shlex.split(line, comments=True)[1:]]
     if words == ["--install-completion"]:
@@ -46,10 +47,28 @@ def test_a_command_in_the_readme_is_understood(line):
     assert parse(words) is not None
 
 
-def test_the_readme_has_commands():
+def test_there_are_commands():
     """The search above finds them."""
     assert len(commands()) > 20
     assert any(line.startswith("hpsearch report") for line in commands())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_link_leads_somewhere(page):
+    """Each file that a page links to or shows is there."""
+    text = page.read_text(encoding="utf-8")
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+
+    assert [] == [link for link in links if not (page.parent / link).exists()]
+
+
+def test_the_options_are_all_there():
+    """The page of options names each flag of `run`, and none that there is not."""
+    table = (HERE / "docs" / "options.md").read_text(encoding="utf-8").partition("\n## ")[0]
+    told = set(re.findall(r"--[a-z][a-z-]+", table))
+    flags = {opt for one in GROUP.commands["run"].params for opt in one.opts if opt.startswith("--")}
+
+    assert (set(), set()) == (flags - told - {"--help"}, told - flags)
 
 
 def all_commands() -> dict[str, Any]:
