@@ -49,6 +49,7 @@ from .talk import as_typed
 from .trackers import trackers_of
 from .tracking import Tracking
 from .trial.configuration import Configuration
+from .trial.looks import looks_at
 from .trial.progress import Pulse, TrialCallback
 from .trial.run import TrialRun
 from .trial.signal_check import SignalCheck
@@ -299,6 +300,7 @@ class SearchLoop:
             check=check,
             predicts_report=self.predicts_report(fraction),
             segment=segment,
+            looks=looks_at(fraction, self.trainer, self.source.splits({}), self.plan),
             population=self.population,
             tracking=Tracking(
                 names=trackers_of(self.study),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..spaces.errors import BadInput, did_you_mean
 from ..spaces.space import Space
-from .trial.budget import LOOKS, percent
+from .trial.budget import percent
 
 if TYPE_CHECKING:
     import optuna
@@ -73,7 +73,7 @@ def make_pruner(name: str) -> optuna.pruners.BasePruner:
     """Return a pruner over percents of the budget; none acts before the first look, when warm-up is over."""
     from optuna import pruners
 
-    first = percent(1, LOOKS)
+    first = percent(1)
     makers: dict[str, Callable[[], Any]] = {
         "none": pruners.NopPruner,
         "pbt": pruners.NopPruner,

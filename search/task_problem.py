@@ -27,6 +27,7 @@ from .probe import check_objective_is_returned
 from .problem import Problem, ScorePredictions, check_plan, check_subset_of, common_identity, rows_of
 from .tasks import Task, check_objective
 from .trainer_problem import key_and_direction
+from .trial.looks import looks_words
 
 DATA_NAMES = ("max_length",)
 #: Tokens of an example unless a space has `data.max_length` or the model takes fewer; the usual length for GLUE.
@@ -104,9 +105,7 @@ def task_problem(
     against = checked_weighed(task, weighed, code)
     tokenizer = load_tokenizer(model, texts_of(raw))
     model_init = own_model_init(code, model, task, tokenizer) or ModelInit(source=model, task=task, tokenizer=tokenizer)
-    binding.check(plan.space, model=model_init.keys(), data=DATA_NAMES)
-    check_plan(plan)
-    check_lengths(plan.space, tokenizer, pair=len(task.text_columns) == 2)
+    check_space(plan, model_init, pair=len(task.text_columns) == 2)
     precision, why = resolve_precision(precision)
     source = PreparedSource(raw, tokenizer, seed=plan.seed, cache=cache, select_on=select_on)
     trainer = task_trainer(model_init, source.prepared(), template_arguments(plan, precision, cache), own_metrics(code))
@@ -126,8 +125,15 @@ def task_problem(
         max_length=source.max_length,
         identity=identity | own_identity(code, trainer.model) | common_identity(trainer, plan, objective, direction),
         notes={"model": model.name, "rows": rows_of(source.splits({})), "task": task.to_dict()},
-        remarks=(*raw.notes, f"precision {precision}: {why}", *cautions(model, plan, select_on)),
+        remarks=(*raw.notes, f"precision {precision}: {why}", *cautions(model, trainer, source, plan)),
     )
+
+
+def check_space(plan: Plan, model_init: ModelInit | OwnModelInit, *, pair: bool) -> None:
+    """Raise `BadInput` for a space that does not suit the model or its tokenizer; of a `pair`, both texts are read."""
+    binding.check(plan.space, model=model_init.keys(), data=DATA_NAMES)
+    check_plan(plan)
+    check_lengths(plan.space, model_init.tokenizer, pair=pair)
 
 
 def check_task_trainer(
@@ -145,10 +151,13 @@ def check_task_trainer(
     check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
 
 
-def cautions(model: ModelSource, plan: Plan, select_on: str) -> list[str]:
-    """Return what to think of before such a search is believed."""
-    optimistic = [OPTIMISTIC] if select_on == VALIDATION else []
-    return optimistic + ([UNTRAINED] if model.is_tiny() and uses_adapters(plan.space) else [])
+def cautions(model: ModelSource, trainer: Trainer, source: PreparedSource, plan: Plan) -> Iterator[str]:
+    """Yield what to think of before such a search is believed."""
+    if source.select_on == VALIDATION:
+        yield OPTIMISTIC
+    if model.is_tiny() and uses_adapters(plan.space):
+        yield UNTRAINED
+    yield from looks_words(trainer, source.splits({}), plan)
 
 
 def checked_objective(task: Task, objective: str | None, direction: str | None, code: OwnCode) -> tuple[str, str]:

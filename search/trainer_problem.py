@@ -23,6 +23,7 @@ from .probe import check_objective_is_returned
 from .problem import Problem, check_plan, check_subset_of, common_identity, rows_of
 from .trainer_settings import trainer_settings
 from .trial.early_stopping import check_stopping, stopping_words
+from .trial.looks import looks_words
 from .trial.trainer import accepted_sections
 
 
@@ -50,7 +51,7 @@ def trainer_problem(trainer: Any, plan: Plan, *, objective: str, direction: str)
         model_name=type(trainer.model).__name__,
         identity=trainer_identity(trainer) | common_identity(trainer, plan, objective, direction),
         notes={"rows": rows_of(source.splits({}))},
-        remarks=tuple(remarks(trainer, plan, objective)),
+        remarks=(*remarks(trainer, plan, objective), *looks_words(trainer, source.splits({}), plan)),
         as_it_is=recommends_training(plan.space),
     )
 

@@ -39,7 +39,7 @@ class Following(Training):
         """Take up the next training."""
         self.folder, self.configuration = Path(leg.folder), leg.configuration
         self.is_aside, self.predicts_report = leg.is_aside, leg.predicts_report
-        self.budget = BudgetCallback(leg.stop_after, keeps_weights=leg.keeps_weights)
+        self.budget = BudgetCallback(leg.stop_after, looks=leg.looks, keeps_weights=leg.keeps_weights)
 
 
 def follow(trainer: Any, run: Following) -> None:

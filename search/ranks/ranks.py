@@ -40,7 +40,8 @@ class Leg:
     folder: str
     is_aside: bool
     predicts_report: bool
-    stop_after: int  #: look, see `trial.budget.BudgetCallback`
+    looks: int  #: these three: see `trial.budget.BudgetCallback`
+    stop_after: int
     keeps_weights: bool
 
 

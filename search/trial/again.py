@@ -17,6 +17,7 @@ from ..ranks.ranks import END
 from ..study_run import StudyRun
 from .budget import LOOKS, BudgetCallback
 from .configuration import Configuration
+from .looks import looks_of
 from .progress import ShareCallback
 from .trainer import rebuild_for_trial, twin_of
 from .training import Training
@@ -29,7 +30,7 @@ def trained_again(run: StudyRun, trial: Trial) -> Training:
     """
     problem, configuration = run.problem, Configuration.from_dict(trial.config)
     threads = (trial.environment or {}).get("threads")
-    looks = len(trial.curve) if trial.state is TrialState.PRUNED else LOOKS
+    end = len(trial.curve) if trial.state is TrialState.PRUNED else LOOKS  # who is pruned has all looks
 
     def splits(wanted: Configuration) -> Splits:
         return splits_at(problem.source, wanted.data, wanted.fraction, problem.plan.seed)
@@ -43,7 +44,7 @@ def trained_again(run: StudyRun, trial: Trial) -> Training:
             splits=splits,
             callbacks=[ShareCallback(run.view)],
             is_aside=True,
-            budget=BudgetCallback(looks, keeps_weights=False),
+            budget=BudgetCallback(end, looks=looks_of(trial.curve), keeps_weights=False),
             ranks=run.ranks,
         )
         log = Path(folder) / "log.txt"

@@ -8,31 +8,34 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import SaveStrategy
 
-#: Evaluations in a trial, at equal shares of its budget.
+#: Evaluations in a trial, at equal shares of its budget; why some have fewer is in `looks`.
 LOOKS = 4
 
 
 def look_steps(max_steps: int, looks: int = LOOKS) -> dict[int, list[int]]:
-    """Return optimiser step -> the looks (1..`looks`) due there, for a training of `max_steps` steps.
+    """Return optimiser step -> the looks due there, for a training of `max_steps` steps with `looks` looks.
 
-    Look k is due at the first step that completes k/looks of the budget. A training of fewer steps than looks has
-    several at one step, so that every trial reports at all of them.
+    Look k, of 1..`LOOKS`, is due at the first step that completes k/`LOOKS` of the budget; of fewer looks it is every
+    second, or the last. A training of fewer steps than looks has several at one step, so that every trial reports at
+    all of them.
     """
+    every = LOOKS // looks
     due: dict[int, list[int]] = {}
-    for look in range(1, looks + 1):
-        due.setdefault(ceil(max_steps * look / looks), []).append(look)
+    for look in range(every, LOOKS + 1, every):
+        due.setdefault(ceil(max_steps * look / LOOKS), []).append(look)
     return due
 
 
-def percent(look: int, looks: int = LOOKS) -> int:
+def percent(look: int) -> int:
     """Return the share of the budget at `look` in whole percent: the step Optuna is told."""
-    return round(100 * look / looks)
+    return round(100 * look / LOOKS)
 
 
 class BudgetCallback(TrainerCallback):
     """Asks for an evaluation at each look and knows which looks a step completes."""
 
-    def __init__(self, stop_after: int = LOOKS, *, keeps_weights: bool = True) -> None:
+    def __init__(self, stop_after: int = LOOKS, *, looks: int = LOOKS, keeps_weights: bool = True) -> None:
+        self.looks = looks  #: how many there are
         self.stop_after = stop_after  #: the look that ends the training, for now
         self.keeps_weights = keeps_weights  #: when it is stopped there
         self.due: dict[int, list[int]] = {}
@@ -44,7 +47,7 @@ class BudgetCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Lay the looks over this training's steps."""
-        self.due, self.max_steps, self.stopped = look_steps(state.max_steps), state.max_steps, None
+        self.due, self.max_steps, self.stopped = look_steps(state.max_steps, self.looks), state.max_steps, None
         # transformers' own flow would look every ceil(max_steps * eval_steps) steps, which drifts off the shares.
         state.eval_steps = state.max_steps
 

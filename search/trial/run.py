@@ -41,6 +41,7 @@ class TrialRun(Training):
     fraction: float  #: of the training data
     seed: int
     segment: Segment = BEGINNING
+    looks: int = LOOKS  #: how often it is evaluated
     population: Population | None = None  #: whom the trial waits for at each rung, if for anybody
     clock: Callable[[], float] = time.perf_counter
     tracking: Tracking | None = None  #: whom it tells what it logs
@@ -54,7 +55,8 @@ class TrialRun(Training):
         """Start the trial's clock, and take up what it did before the rung it waited at."""
         self.ledger = Ledger(self.clock)
         self.callbacks = [LedgerCallback(self.ledger), *self.callbacks]
-        self.budget = BudgetCallback(LOOKS if self.population is None else self.segment.rung + 1)
+        stop_after = LOOKS if self.population is None else self.segment.rung + 1
+        self.budget = BudgetCallback(stop_after, looks=self.looks)
         done = self.segment.rung / LOOKS
         self.evaluations = [Evaluation.from_dict(point) for point in self.trial.curve if point["budget"] <= done]
 

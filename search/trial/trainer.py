@@ -264,6 +264,7 @@ def rebuild_for_trial(twin: Any, configuration: Configuration) -> None:
             folder=str(run.folder),
             is_aside=run.is_aside,
             predicts_report=run.predicts_report,
+            looks=run.budget.looks,
             stop_after=run.budget.stop_after,
             keeps_weights=run.budget.keeps_weights,
         )
