@@ -14,9 +14,9 @@ import optuna
 from ..spaces.optuna_space import suggest
 from ..spaces.space import Space
 from ..studies.claimed_storage import ClaimedStorage
-from .chooser import Chooser
 from .paths import KEPT
-from .samplers import make_pruner
+from .sampling.chooser import Chooser
+from .sampling.samplers import make_pruner
 from .trial.run import TrialRun
 
 

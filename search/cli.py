@@ -1,6 +1,7 @@
 """The command line: parse, call one function, return its exit code. Data goes to stdout, talk to stderr.
 
-Exit codes: 0 done, 1 failed, 2 bad usage or bad input, 3 not found, 130 interrupted. What can be typed is `commands`.
+Exit codes: 0 done, 1 failed, 2 bad usage or bad input, 3 not found, 130 interrupted. What can be typed is
+`command.app`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import typer
 
 from ..spaces.errors import BadInput, HpsearchError
 from .allocator import keep_freed_memory
-from .commands import app
-from .complaint import complain, in_our_words, is_help
+from .command.app import app
+from .command.complaint import complain, in_our_words, is_help
 from .interrupts import remember_interrupts
 from .options import STORE_ENV
 

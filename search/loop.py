@@ -1,7 +1,7 @@
 """The loop over the trials of a study, in one worker: claim a slot, run the trial, keep the best model.
 
-One trial is `trial.run`, its Trainer `trial.trainer`, what it tries `chooser`; slots and rows are `studies.store`.
-Several workers each run this loop on one study; `crew` starts them.
+One trial is `trial.run`, its Trainer `trial.trainer`, what it tries `sampling.chooser`; slots and rows are
+`studies.store`. Several workers each run this loop on one study; `workers.crew` starts them.
 """
 
 from __future__ import annotations
@@ -26,35 +26,35 @@ from ..studies.worker import worker_name
 from .accelerate_state import accelerate_state_kept
 from .backends import OptunaBackend
 from .checkpoints import CheckpointKeeper
-from .chooser import Chooser
 from .collection import quick_collection
 from .data.splits import Splits, SplitSource, splits_at
-from .devices import Room, device_name, take_threads
 from .errors import SearchFailed, StopSearch, TrialPaused, TrialTaken
-from .flatness import Flatness
-from .heartbeat import Heartbeat
 from .interrupts import raise_if_interrupted, uninterrupted
 from .ladder import Ladder, alongside
 from .limits import Limits
 from .memory import MemoryLimits, ran_out_of_memory
 from .paths import StudyPaths
 from .plan import Plan
-from .population import BEGINNING, PBT, Population, Segment
-from .priors import Prior
-from .proposals import SpaceExhausted
 from .ranks.ranks import ALONE, Ranks
+from .sampling.chooser import Chooser
+from .sampling.population import BEGINNING, PBT, Population, Segment
+from .sampling.priors import Prior
+from .sampling.proposals import SpaceExhausted
 from .strategy import NONE, Strategy
-from .study_watch import StudyWatch
 from .talk import as_typed
-from .trackers import trackers_of
-from .tracking import Tracking
+from .trackers.trackers import trackers_of
+from .trackers.tracking import Tracking
 from .trial.configuration import Configuration
 from .trial.looks import looks_at
 from .trial.progress import Pulse, TrialCallback
 from .trial.run import TrialRun
 from .trial.signal_check import SignalCheck
 from .trial.trainer import twin_of
+from .verdict.flatness import Flatness
 from .view import View
+from .workers.devices import Room, device_name, take_threads
+from .workers.heartbeat import Heartbeat
+from .workers.study_watch import StudyWatch
 
 #: Seconds between two looks for work while other workers have all that is left.
 IDLE_S = 0.5

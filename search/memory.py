@@ -12,7 +12,7 @@ from typing import Any
 
 from ..studies.records import Failure, Trial
 from ..studies.store import StudyStore
-from .proposals import Wanted
+from .sampling.proposals import Wanted
 from .trial.configuration import BATCH, Configuration
 
 EVAL_BATCH = "per_device_eval_batch_size"

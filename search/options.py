@@ -1,7 +1,7 @@
 """The options of a search, each declared once: flag, environment variable, help, default, and configuration-file key.
 
 A flag beats the environment, which beats a `--config` file, which beats the default. What the options mean is decided
-where they are used, see `command_run`.
+where they are used, see `command.run`.
 """
 
 from __future__ import annotations

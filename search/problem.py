@@ -12,12 +12,12 @@ from importlib.metadata import version
 from typing import Any
 
 from ..spaces.space import Space
-from .adapter_check import uses_adapters, usual_values
 from .data.prepared import check_subset
 from .data.splits import Splits, SplitSource, labels_of, row_count
+from .model.adapter_check import uses_adapters, usual_values
 from .objectives import Objective
 from .plan import Plan
-from .population import PBT, check_changeable
+from .sampling.population import PBT, check_changeable
 from .trial.configuration import plain
 
 #: Libraries whose minor version may change a result.

@@ -14,13 +14,13 @@ from typing import Any
 from ..spaces.errors import BadInput, HpsearchError
 from ..studies.plain import plain
 from ..studies.records import Study, Trial, TrialState
-from .devices import device_name
 from .failures import describe, ends_search
 from .ranks.relaunch import can_relaunch, relaunched
 from .study_run import StudyRun
 from .talk import as_typed
 from .trial.again import trained_again
 from .trial.training import Training
+from .workers.devices import device_name
 
 #: How the names of metrics end that tell how fast an evaluation was, and not how good.
 OF_SPEED = ("runtime", "_per_second", "_time")

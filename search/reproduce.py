@@ -15,8 +15,8 @@ from ..studies.records import Study
 from .limits import Limits
 from .objectives import objectives_of
 from .options import RunOptions
-from .places import last_part
 from .strategy import QUICK, SINGLE, Strategy
+from .winner.places import last_part
 
 SPACE_FILE = "space.yaml"
 #: Options that hold a place: a path of this machine, or a name on the hub.

@@ -28,23 +28,23 @@ from .own.call import built_by
 from .own.code import OwnCode
 from .own.factory import factory_name
 from .own.problem import LOSS
-from .pareto import front_of
 from .plan import Plan
-from .population import score_from
 from .ranks.batch import check_shareable
 from .replay import Replay, replay
-from .retrain import retrain, winner
-from .samplers import check_pruner, check_sampler
+from .sampling.population import score_from
+from .sampling.samplers import check_pruner, check_sampler
 from .strategy import Strategy, StrategyOptions, strategy_of
 from .study_run import StudyRun, open_study, run_of
 from .talk import tell
-from .trackers import check_trackers
-from .tracking import prepare_trackers
+from .trackers.trackers import check_trackers
+from .trackers.tracking import prepare_trackers
 from .trainer_problem import checked_problem, trainer_seed
-from .verdict import conclude
-from .verdict_words import summary_lines
+from .verdict.pareto import front_of
+from .verdict.verdict import conclude
+from .verdict.words import summary_lines
 from .view import view_for
-from .workers import WorkerOptions, Workers
+from .winner.retrain import retrain, winner
+from .workers.workers import WorkerOptions, Workers
 
 
 class HowOptions(WorkerOptions, StrategyOptions, total=False):

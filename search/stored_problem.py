@@ -15,7 +15,7 @@ from ..spaces.loading import load_space
 from ..spaces.space import Space
 from ..studies.identity import ensure_same_problem
 from ..studies.records import Study
-from .models import ModelSource, check_model
+from .model.models import ModelSource, check_model
 from .objectives import first_and_weighed
 from .options import RunOptions, assignments, listed
 from .own.code import NO_CODE, OwnCode, short_name
@@ -150,7 +150,7 @@ def problem_of(
     with chatter_away():
         from .data import raw_cache
         from .plan import Plan
-        from .population import score_from
+        from .sampling.population import score_from
         from .task_problem import task_problem
 
         raw = (raw_cache.kept(raw_fingerprint, cache_folder()) if raw_fingerprint else None) or load(options, task)

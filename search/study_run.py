@@ -18,20 +18,20 @@ from ..studies.patience import PATIENCE_S, Patience
 from ..studies.records import Study
 from ..studies.store import StudyStore
 from .begun import as_begun, rules_kept
-from .devices import Room
-from .flatness import check_noise_is_known
 from .limits import Limits
 from .loop import SearchLoop, TrialLauncher
 from .objectives import kept
 from .own.code import NO_CODE, OwnCode
 from .paths import DEFAULT_OUTPUT, StudyPaths, writable_folder
-from .priors import PRIORS, Prior, priors_of
 from .problem import Problem
 from .quiet import chatter_to
 from .ranks.ranks import ALONE, Ranks
+from .sampling.priors import PRIORS, Prior, priors_of
 from .strategy import ONE_RUNG, Strategy
-from .trackers import REPORT_TO
+from .trackers.trackers import REPORT_TO
+from .verdict.flatness import check_noise_is_known
 from .view import View
+from .workers.devices import Room
 
 NO_LIMITS = Limits()
 

@@ -1,6 +1,7 @@
 """What is said to a person, on stderr: no control character in it, whoever the words come from.
 
-Names, paths and labels come from data, and may hold terminal escapes. How a command that failed says so is `complaint`.
+Names, paths and labels come from data, and may hold terminal escapes. How a command that failed says so is
+`command.complaint`.
 """
 
 from __future__ import annotations

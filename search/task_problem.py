@@ -11,18 +11,18 @@ from transformers import Trainer, TrainingArguments
 from ..spaces import binding
 from ..spaces.errors import BadInput
 from ..spaces.space import Space
-from .adapter_check import check_adapters, uses_adapters
 from .data.collator import TaskCollator
 from .data.prepared import TRAIN, VALIDATION, Prepared, check_length, prepare
 from .data.raw import RawData
 from .data.splits import Splits
 from .metrics import compute_metrics, score
-from .models import TINY, ModelInit, ModelSource, load_tokenizer, model_fingerprint
+from .model.adapter_check import check_adapters, uses_adapters
+from .model.models import TINY, ModelInit, ModelSource, load_tokenizer, model_fingerprint
+from .model.precision import precision_arguments, resolve_precision
 from .objectives import SECONDS, Objective, name_and_direction, weighed_by_name
 from .own.code import NO_CODE, OwnCode
 from .own.parts import OwnModelInit, check_outputs, own_identity, own_metrics, own_model_init
 from .plan import Plan
-from .precision import precision_arguments, resolve_precision
 from .probe import check_objective_is_returned
 from .problem import Problem, ScorePredictions, check_plan, check_subset_of, common_identity, rows_of
 from .tasks import Task, check_objective

@@ -11,12 +11,12 @@ from transformers import Trainer, TrainingArguments
 from ..spaces import binding
 from ..spaces.errors import BadInput
 from ..spaces.presets import recommends_training
-from .adapter_check import check_adapters
 from .data.fingerprints import dataset_fingerprint, model_config_fingerprint
 from .data.splits import GivenSplits
 from .data.streams import check_share, is_stream, share_words
 from .data.trainer_data import check_data
 from .max_steps import without_epochs
+from .model.adapter_check import check_adapters
 from .objectives import check_not_lost, weighed_by_name
 from .plan import Plan
 from .probe import check_objective_is_returned

@@ -14,9 +14,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..studies.records import Phase, Study, Trial, TrialState
+from ..studies.records import Study, Trial, TrialState
 from .talk import printable, tell
-from .trial.configuration import BATCH
+from .words import duration, run_again, short_values, shown_params, winner_of
 
 LONGEST_BAR, SHORTEST_BAR = 24, 10  # in characters
 
@@ -216,77 +216,9 @@ def headline(trial: Trial) -> str:
     return _one_line(f"trial {trial.number:>3}  {how:<18}  {duration(trial.total_seconds):>6}  {what}")
 
 
-def winner_of(trial: Trial) -> str:
-    """Return whose winner a configuration was before it was tried here; nothing for one that was proposed here."""
-    return "" if trial.prior is None else f"winner of {trial.prior}"
-
-
-def run_again(trial: Trial) -> str:
-    """Return which configuration a promotion or a final runs again, and on how much of the data; else nothing."""
-    if trial.origin is None:
-        return "beside the best, on all the data" if trial.phase is Phase.FINAL else ""
-    which = "baseline" if trial.baseline else f"trial {trial.origin}"
-    data = "all the data" if trial.fraction == 1.0 else f"{short(trial.fraction)} of the data"
-    return f"{which} on {data}" + (f", seed {trial.seed}" if trial.phase is Phase.FINAL else "")
-
-
 def best_line(best: Trial | None) -> str:
     """Return the best score so far, as text."""
     return "" if best is None or best.score is None else f"best {best.score:.4f} (trial {best.number})"
-
-
-def shown_params(trial: Trial) -> dict[str, Any]:
-    """Return a trial's values.
-
-    A batch that ran in pieces, to fit into memory, has how: `64 (16 x 4)`. A value that changed during the training has
-    all it was: `0.001 > 0.0008`.
-    """
-    params, args = dict(trial.params or {}), trial.config.get("args")
-    args = args if isinstance(args, dict) else {}
-    batch, piece = params.get(BATCH), args.get(BATCH)
-    if isinstance(batch, int) and isinstance(piece, int) and 0 < piece < batch:
-        params[BATCH] = f"{batch} ({piece} x {batch // piece})"
-    changes = changes_of(trial)
-    if changes:  # the weights may stem from another trial, which began with other values
-        params |= {name: args[name] for name in params if name in args}
-    for name in {name for values in changes for name in values if name in params}:
-        params[name] = " > ".join(map(short, [params[name], *(values[name] for values in changes if name in values)]))
-    return params
-
-
-def changes_of(trial: Trial) -> list[dict[str, Any]]:
-    """Return the values that changed during a trial's training, change by change; see `trial.schedule`."""
-    written = trial.config.get("schedule")
-    changes = [one.get("values") for one in written if isinstance(one, dict)] if isinstance(written, list) else []
-    return [values for values in changes if isinstance(values, dict)]
-
-
-def short_values(params: dict[str, Any]) -> str:
-    """Return names and values in one line, numbers to three digits."""
-    return ", ".join(f"{name}={short(value)}" for name, value in params.items())
-
-
-def short(value: Any) -> str:
-    """Return a value as a person would write it."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def duration(seconds: float | None) -> str:
-    """Return seconds as `41s`, `3m20s` or `2h05m`."""
-    if seconds is None:
-        return "-"
-    if seconds < 60:
-        return f"{seconds:.0f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
-
-
-def size(count: int) -> str:
-    """Return bytes as `512 B`, `1.5 kB` or `438.0 MB`, a kB being a thousand."""
-    amount, units = float(count), ["B", "kB", "MB", "GB", "TB"]
-    while amount >= 999.95 and len(units) > 1:
-        amount, units = amount / 1000, units[1:]
-    return f"{amount:.0f} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
 
 
 def view_for(*, quiet: bool) -> View:

@@ -12,10 +12,9 @@ from typing import Any
 from ...spaces.errors import BadInput
 from ...spaces.space import Space
 from ...studies.records import Study, StudySummary, Trial
-from ..command_output import baseline_of, counts_line, gain_words, short_message
 from ..strategy import Strategy
-from ..verdict_words import summary_lines
-from ..view import duration, short
+from ..verdict.words import summary_lines
+from ..words import baseline_of, counts_line, duration, gain_words, short, short_message
 from .artifacts import CURVES, address
 from .facts import Facts
 from .markdown import block, code, codes, text

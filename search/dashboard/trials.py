@@ -15,8 +15,7 @@ from ...spaces.space import Space
 from ...studies.optuna_twin import inside, optuna_moment, optuna_state, reports
 from ...studies.records import Study, Trial
 from ...studies.store import StudyStore
-from ..command_output import short_message, worker_place
-from ..view import run_again, winner_of
+from ..words import run_again, short_message, winner_of, worker_place
 
 #: Added to our keys of what Optuna has none of: no two studies, and no two trials, have one.
 OWN_KEYS = 10**9

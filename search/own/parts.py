@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...spaces.errors import BadInput
-from ..models import ModelSource
+from ..model.models import ModelSource
 from ..tasks import Task
 from ..trial.trainer import accepted_sections
 from .code import OwnCode, absolute

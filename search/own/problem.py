@@ -8,8 +8,8 @@ from ...spaces.space import Space
 from ..objectives import first_and_weighed
 from ..options import RunOptions
 from ..plan import Plan
-from ..population import score_from
 from ..problem import Problem
+from ..sampling.population import score_from
 from ..trainer_problem import checked_problem, trainer_seed
 from .code import absolute, short_name
 from .factory import trainer_from

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...spaces.errors import BadInput
-from ..devices import gpus
 from ..memory import EVAL_BATCH
-from ..population import PBT
+from ..sampling.population import PBT
 from ..trial.configuration import BATCH
+from ..workers.devices import gpus
 
 if TYPE_CHECKING:
     from ...spaces.parameter import Parameter

@@ -19,23 +19,23 @@ from typing import TYPE_CHECKING, Any
 from ...studies.optuna_study import reconcile
 from ...studies.records import Failure, Trial, TrialState
 from ...studies.worker import is_alive, worker_name
-from ..crew import told
-from ..devices import VISIBLE, Share, gpus
 from ..errors import HpsearchError, SearchFailed, TrialTaken
 from ..interrupts import raise_if_interrupted
-from ..orders import Orders
-from ..processes import kill_tree, worker_context
-from ..proposals import SpaceExhausted
+from ..sampling.proposals import SpaceExhausted
 from ..trial.progress import Pulse
 from ..trial.run import still_ours
 from ..view import View
+from ..workers.crew import told
+from ..workers.devices import VISIBLE, Share, gpus
+from ..workers.orders import Orders
+from ..workers.processes import kill_tree, worker_context
 from .line import Ending, Fault, Over, Progress, Remark
 from .rank import RankOrders, work
 from .rendezvous import Rendezvous
 
 if TYPE_CHECKING:
-    from ..heartbeat import Heartbeat
     from ..loop import SearchLoop
+    from ..workers.heartbeat import Heartbeat
 
 LOOK_S = 0.25  #: seconds between two looks at the clock and the lease
 #: Seconds to wait for a rank that failed by itself when others say that somebody is gone, and for rank 0 to ask.

@@ -17,12 +17,12 @@ from typing import Any
 import torch.distributed as dist
 
 from ...studies.records import Failure
-from ..complaint import in_our_words
+from ..command.complaint import in_our_words
 from ..errors import HpsearchError
 from ..failures import OUT_OF_MEMORY, causes, classify, describe, ends_search
-from ..orders import Complaint
 from ..trial.training import Evaluation
 from ..view import View
+from ..workers.orders import Complaint
 
 #: What an exchange between ranks says when another one of them is gone, or does not answer.
 EXCHANGE = re.compile(

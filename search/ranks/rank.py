@@ -22,15 +22,15 @@ from ...studies.patience import PATIENCE_S, Patience
 from ...studies.records import Trial
 from ...studies.store import StudyStore
 from ..allocator import keep_freed_memory
-from ..devices import VISIBLE
 from ..errors import StopSearch
-from ..joining import join
-from ..orders import Orders
 from ..paths import StudyPaths
-from ..processes import end_with_parent
 from ..quiet import write_to_log
 from ..study_run import StudyRun
 from ..trial.again import trained_again
+from ..workers.devices import VISIBLE
+from ..workers.joining import join
+from ..workers.orders import Orders
+from ..workers.processes import end_with_parent
 from .follower import Following, follow
 from .line import Ending, Line, LinePulse, LineView, Over, Trained, complaint_of, fault_of
 from .ranks import Ranks

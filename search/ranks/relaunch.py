@@ -5,11 +5,11 @@ from __future__ import annotations
 import tempfile
 
 from ...studies.records import Trial
-from ..devices import Share, gpus
 from ..errors import SearchFailed
-from ..orders import Orders
 from ..study_run import StudyRun
 from ..trial.training import Training
+from ..workers.devices import Share, gpus
+from ..workers.orders import Orders
 from .launch import Launch
 from .line import LinePulse
 from .ranks import Ranks

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...studies.identity import difference
 from ...studies.records import TrialState
-from ..view import duration, short
+from ..words import duration, short
 from .facts import Facts
 from .figures import COLOURS, Picture, escaped, metric_of
 from .markdown import markdown

@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 from ...studies.plain import mapping_of
 from ...studies.records import Failure, Model, Phase, Study, Trial, TrialState
 from ...studies.store import StudyStore
-from ..command_output import baseline_of, gain_words
-from ..pareto import Front, front_of
-from ..verdict_words import summary_lines
-from ..view import shown_params
+from ..verdict.pareto import Front, front_of
+from ..verdict.words import summary_lines
+from ..words import baseline_of, gain_words, shown_params
 
 #: Fewer complete trials than this say little about which hyperparameter mattered.
 ENOUGH_FOR_IMPORTANCE = 30

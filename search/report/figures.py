@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...studies.records import Phase, Trial, TrialState
-from ..view import short_values, shown_params
+from ..words import short_values, shown_params
 from .facts import ENOUGH_FOR_IMPORTANCE, Facts, Stage
 from .seen_by_optuna import importances, optuna_study
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ...studies.records import Trial
 from ..objectives import Objective
-from ..pareto import Front
+from ..verdict.pareto import Front
 from .facts import Facts
 from .figures import BASELINE, COLOURS, WINNER, Picture, escaped, thinned, words
 

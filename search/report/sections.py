@@ -8,10 +8,10 @@ from statistics import stdev
 from typing import Any
 
 from ...studies.records import Failure, Trial, TrialState
-from ..pareto_words import front_sentence
 from ..reproduce import SPACE_FILE, recipe
-from ..verdict_words import ledger_line
-from ..view import duration, run_again, short, shown_params, winner_of
+from ..verdict.pareto import front_sentence
+from ..verdict.words import ledger_line
+from ..words import duration, run_again, short, shown_params, winner_of
 from .facts import Facts
 
 #: Trials that a table shows; a page with ten thousand is no page.

@@ -17,10 +17,10 @@ from typing import Any
 
 from ...spaces.errors import HpsearchError
 from ...studies.plain import dumps
-from ..complaint import in_our_words
+from ..command.complaint import in_our_words
 from ..interrupts import remember_interrupts
 from ..options import RunOptions
-from ..priors import Prior
+from ..sampling.priors import Prior
 from ..view import PlainView
 
 #: Options that JSON has as text.
@@ -51,7 +51,7 @@ def main() -> int:
 
 def searched_and_measured(orders: dict[str, Any]) -> dict[str, Any]:
     """Search the study of a cell, or what is left of it, and measure what came out."""
-    from ..command_run import checked, searched, strategy_for
+    from ..command.run import checked, searched, strategy_for
 
     given: dict[str, Any] = {
         name: Path(value) if name in PATHS and value else value for name, value in orders["options"].items()

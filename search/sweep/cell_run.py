@@ -17,8 +17,8 @@ from ...spaces.errors import HpsearchError
 from ...studies.plain import dumps
 from ..interrupts import raise_if_interrupted
 from ..options import RunOptions
-from ..priors import Prior
-from ..processes import kill_tree
+from ..sampling.priors import Prior
+from ..workers.processes import kill_tree
 
 PROCESS = "hpsearch.search.sweep.cell_process"
 #: Seconds between two looks at the process.

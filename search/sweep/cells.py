@@ -16,7 +16,7 @@ from ...spaces.errors import BadInput, did_you_mean
 from ...studies.names import why_no_name
 from ..options import RunOptions
 from ..strategy import FULL
-from ..workers import ALONE
+from ..workers.workers import ALONE
 
 #: The lists of a sweep's file, and the option that each entry of one sets.
 AXES = {"tasks": "task", "models": "model", "spaces": "space", "backends": "backend", "strategies": "strategy"}

@@ -16,11 +16,11 @@ import numpy as np
 from ...spaces.errors import HpsearchError
 from ...studies.identity import fingerprint
 from ...studies.records import Trial, TrialState
-from ..devices import cores
 from ..metrics import scores
 from ..study_run import StudyRun
 from ..tasks import Task
-from ..verdict import at_full_size, baseline_rows
+from ..verdict.verdict import at_full_size, baseline_rows
+from ..workers.devices import cores
 
 #: Libraries whose releases may change a score.
 LIBRARIES = (

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...spaces.errors import HpsearchError
 from ...studies.sweep_store import Measured, SweepStore
-from ..command_run import checked, strategy_for
+from ..command.run import checked, strategy_for
 from ..options import RunOptions
 from ..stored_problem import model_of, task_of
 from .cells import Cell

@@ -14,7 +14,7 @@ from ...studies.sweeps import RunState
 from ..report.markdown import markdown
 from ..report.page import page
 from ..report.sections import Section, clipped
-from ..view import duration
+from ..words import duration
 from . import tables
 from .badge import FINE, badge
 from .facts import RunFacts, SweepFacts

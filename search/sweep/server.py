@@ -24,7 +24,7 @@ from apscheduler.schedulers.base import BaseScheduler
 from ...spaces.errors import BadInput, HpsearchError
 from ...studies.clock import Clock, utc_now
 from ...studies.store import StudyStore
-from ..complaint import in_our_words
+from ..command.complaint import in_our_words
 from ..errors import Interrupted
 from ..talk import tell
 from .jobs import DueTimes, KeptJobs

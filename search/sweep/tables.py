@@ -7,7 +7,7 @@ from typing import Any
 
 from ...studies.sweeps import RunState
 from ..report.sections import Cell, Row, Table, clipped
-from ..view import duration
+from ..words import duration
 from .facts import CellFacts, RunFacts, SweepFacts
 from .glue import WNLI
 from .matrix import Matrix

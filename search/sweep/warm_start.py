@@ -10,7 +10,7 @@ from typing import Any
 
 from ...spaces.errors import HpsearchError
 from ...studies.sweep_store import Measured, SweepStore
-from ..priors import Prior
+from ..sampling.priors import Prior
 from ..stored_problem import model_of, space_of, task_of
 from .cells import Cell
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import EarlyStoppingCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from ...spaces.errors import BadInput
-from ..population import PBT
+from ..sampling.population import PBT
 from .budget import LOOKS
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from ..adapters import is_adapted
+from ..model.adapters import is_adapted
 
 LIBRARIES = ("accelerate", "torch", "transformers")
 BYTES = 8  #: of the hash of weights

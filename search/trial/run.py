@@ -21,8 +21,8 @@ from ...studies.records import Failure, Phase, Trial, TrialState
 from ...studies.store import StudyStore
 from ..errors import NoObjective, TrialPaused, TrialTaken
 from ..paths import kept_checkpoint
-from ..population import BEGINNING, Population, Segment
-from ..tracking import Tracking
+from ..sampling.population import BEGINNING, Population, Segment
+from ..trackers.tracking import Tracking
 from .budget import LOOKS, BudgetCallback
 from .configuration import Configuration
 from .ledger import STORE, Ledger, LedgerCallback

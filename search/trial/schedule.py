@@ -1,6 +1,7 @@
 """Hyperparameters that change during a training: a schedule of values over shares of the budget.
 
-Population based training makes such schedules (`population`); a retraining follows one from its first step to its last.
+Population based training makes such schedules (`sampling.population`); a retraining follows one from its first step to
+its last.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from transformers import EvalPrediction
 
-from ..statistics import chance_level
+from ..verdict.statistics import chance_level
 
 #: Standard deviations of chance that a score must be better by.
 DEVIATIONS = 2.0

@@ -30,12 +30,12 @@ from transformers.trainer_callback import DefaultFlowCallback
 
 from ...spaces.errors import BadInput
 from ...studies.claimed_storage import FAILURE
-from ..adapters import adapted
 from ..data.lengths import with_lengths_read
 from ..errors import StopSearch, TrialEnded
 from ..failures import ends_search
-from ..generation import with_generation
 from ..metrics import first_logits
+from ..model.adapters import adapted
+from ..model.generation import with_generation
 from ..ranks.evaluation import shared_evaluation, shared_step
 from ..ranks.item_count import divides_by_items
 from ..ranks.ranks import ALONE, END, PREDICT, Leg

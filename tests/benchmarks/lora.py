@@ -30,8 +30,8 @@ from typing import Any
 import numpy as np
 
 from hpsearch.search.metrics import score
-from hpsearch.search.statistics import paired_difference
 from hpsearch.search.tasks import Task
+from hpsearch.search.verdict.statistics import paired_difference
 from hpsearch.studies.records import Trial
 from hpsearch.studies.store import StudyStore
 

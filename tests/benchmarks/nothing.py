@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from hpsearch.search.ladder import Ladder
-from hpsearch.search.statistics import Comparison, paired_difference
 from hpsearch.search.strategy import FULL, QUICK, Strategy
+from hpsearch.search.verdict.statistics import Comparison, paired_difference
 from hpsearch.tests.benchmarks.recorded_table import PARTS, Measured
 from hpsearch.tests.benchmarks.simulated import FIRST, MAXIMIZE, TRIALS, climb, winner
 

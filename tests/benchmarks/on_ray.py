@@ -223,7 +223,7 @@ class Reader:
         """Open the data; return the memory of this process."""
         import datasets
 
-        from hpsearch.search import worker_process  # noqa: F401 - what every worker imports
+        from hpsearch.search.workers.workers import process as worker_process  # noqa: F401 - what every worker imports
 
         self.data = datasets.load_from_disk(self.folder)
         return self.size()
@@ -267,8 +267,8 @@ def main() -> None:
 
 def specification() -> None:
     """Print the size of what a worker is sent."""
-    from hpsearch.search.devices import Share
-    from hpsearch.search.orders import Orders
+    from hpsearch.search.workers.devices import Share
+    from hpsearch.search.workers.orders import Orders
 
     orders = Orders(
         store_url="postgresql+psycopg://team:secret@db.example.org/hpsearch",

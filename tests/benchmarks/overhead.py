@@ -22,7 +22,7 @@ from typing import Any
 
 from transformers import Trainer
 
-from hpsearch.search.command_run import open_run, space_of
+from hpsearch.search.command.run import open_run, space_of
 from hpsearch.search.data.splits import at_fraction
 from hpsearch.search.options import RunOptions
 from hpsearch.search.plan import Plan

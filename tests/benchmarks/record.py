@@ -124,7 +124,7 @@ def problem(task: str, data_dir: str) -> tuple[Any, Vocabulary]:
     """Return the problem of a task in this process, made once, and its vocabulary."""
     if task not in _problems:
         from hpsearch.search.data.raw import load_task
-        from hpsearch.search.models import ModelSource
+        from hpsearch.search.model.models import ModelSource
         from hpsearch.search.plan import Plan
         from hpsearch.search.stored_problem import cache_folder
         from hpsearch.search.task_problem import task_problem

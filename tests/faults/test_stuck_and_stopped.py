@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hpsearch.search.processes import kill_tree
+from hpsearch.search.workers.processes import kill_tree
 from hpsearch.studies.records import Failure, TrialState
 
 from .searching import QUICK, Search, check_whole, ended

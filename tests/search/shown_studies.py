@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from hpsearch.search.command_dashboard import application, shown_storage
+from hpsearch.search.command.dashboard import application, shown_storage
 from hpsearch.search.dashboard.server import listening
 from hpsearch.studies.optuna_storage import optuna_storage
 from hpsearch.studies.optuna_study import open_optuna_study

@@ -10,8 +10,8 @@ import torch
 import transformers
 from transformers import AutoModelForSequenceClassification, BertConfig, BertModel
 
-from hpsearch.search.adapter_check import skeleton
-from hpsearch.search.adapters import adapted, save_adapter, with_fresh
+from hpsearch.search.model.adapter_check import skeleton
+from hpsearch.search.model.adapters import adapted, save_adapter, with_fresh
 
 from .test_models import FAMILIES, SMALL
 

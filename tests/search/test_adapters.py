@@ -180,7 +180,7 @@ def test_the_winner_of_a_run_opens_and_answers_as_its_adapters_did(words, toy):
 
 def test_a_checkpoint_whose_model_cannot_be_made_again_is_not_taken(words, monkeypatch):
     """Adapters beside other weights than those they were trained beside are worth nothing: the winner is retrained."""
-    monkeypatch.setattr("hpsearch.search.adopt.weights_hash", lambda model: "another")
+    monkeypatch.setattr("hpsearch.search.winner.adopt.weights_hash", lambda model: "another")
 
     outcome = done(*words, "--space", "lora", "--set", "num_train_epochs=1").json()
 

@@ -16,8 +16,8 @@ import resource, sys
 import torch
 from hpsearch.search import worker_process
 from hpsearch.search.allocator import keep_freed_memory
-from hpsearch.search.devices import Share
-from hpsearch.search.orders import Orders
+from hpsearch.search.workers.devices import Share
+from hpsearch.search.workers.orders import Orders
 
 how = sys.argv[1]
 if how == "worker":

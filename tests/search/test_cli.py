@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from hpsearch.search.commands import app
+from hpsearch.search.command.app import app
 from hpsearch.search.options import RunOptions
 
 from .command import COLUMNS, MAIN, TINY, csv_text, done, hpsearch, refused, rows

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hpsearch.search.verdict_words import summary_lines
+from hpsearch.search.verdict.words import summary_lines
 from hpsearch.studies.records import Phase, Study, Trial, TrialState
 from hpsearch.studies.store import StudyStore
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from hpsearch.search.crew import Crew
 from hpsearch.search.view import View
+from hpsearch.search.workers.crew import Crew
 from hpsearch.studies import engine
 from hpsearch.studies.patience import Patience
 from hpsearch.studies.records import Failure, TrialState

@@ -17,7 +17,7 @@ from hpsearch.search.data.demo import LABELS, PHENOMENA, demo_corpus
 from hpsearch.search.data.prepared import prepare, subset_indices
 from hpsearch.search.data.raw import load_task
 from hpsearch.search.metrics import compute_metrics
-from hpsearch.search.models import tiny_tokenizer
+from hpsearch.search.model.models import tiny_tokenizer
 from hpsearch.search.tasks import TASKS
 
 RECORDED = "235e5e00a476fc80"

@@ -13,11 +13,21 @@ from pathlib import Path
 import pytest
 import torch
 
-from hpsearch.search import devices
-from hpsearch.search.command_run import usual_jobs
-from hpsearch.search.devices import GIB, GpuLease, Room, Share, device_name, gpus, shares, suitable_jobs, take_gpu
-from hpsearch.search.local_workers import search
+from hpsearch.search.command.run import usual_jobs
 from hpsearch.search.options import RunOptions
+from hpsearch.search.workers.devices import (
+    GIB,
+    GpuLease,
+    Room,
+    Share,
+    device_name,
+    gpus,
+    shares,
+    suitable_jobs,
+    take_gpu,
+)
+from hpsearch.search.workers.local import search
+from hpsearch.search.workers.workers import devices
 from hpsearch.studies import file_system
 
 GPUS = ["0", "1", "2", "3"]
@@ -25,7 +35,7 @@ GPUS = ["0", "1", "2", "3"]
 HOLDER = """
 import sys, time
 from pathlib import Path
-from hpsearch.search.devices import take_gpu
+from hpsearch.search.workers.devices import take_gpu
 
 locks, wanted, seconds = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
 while (lease := take_gpu(wanted, ["0", "1", "2", "3"], locks)) is None:

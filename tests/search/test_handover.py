@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from hpsearch.search.ladder import Ladder
-from hpsearch.search.statistics import detectable_difference
 from hpsearch.search.strategy import FULL, NONE, Strategy
+from hpsearch.search.verdict.statistics import detectable_difference
 from hpsearch.spaces import Float, Space
 from hpsearch.studies.errors import StudyChanged
 from hpsearch.studies.promotion import Promotion

@@ -13,9 +13,9 @@ import pytest
 from transformers import TrainerCallback
 
 from hpsearch.search.errors import TrialTaken, TrialTimedOut
-from hpsearch.search.heartbeat import Heartbeat
 from hpsearch.search.trial.progress import TrialCallback
 from hpsearch.search.view import View
+from hpsearch.search.workers.heartbeat import Heartbeat
 from hpsearch.studies.errors import StoreAway
 from hpsearch.studies.leases import LeaseWatch
 from hpsearch.studies.optuna_storage import optuna_storage

@@ -12,9 +12,9 @@ import pytest
 from transformers import EvalPrediction
 
 from hpsearch.search.ladder import Ladder
-from hpsearch.search.signal_words import signal_words
 from hpsearch.search.strategy import FULL, LADDER, NONE, QUICK, SINGLE, Strategy
 from hpsearch.search.trial.signal_check import DEVIATIONS, SignalCheck
+from hpsearch.search.verdict.signal_words import signal_words
 from hpsearch.spaces.errors import BadInput
 from hpsearch.studies.promotion import Promotion
 from hpsearch.studies.records import Failure, Phase, Trial, TrialState

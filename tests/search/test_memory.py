@@ -19,7 +19,7 @@ from hpsearch.search.memory import (
     ran_out_of_memory,
     to_try_again,
 )
-from hpsearch.search.proposals import Wanted
+from hpsearch.search.sampling.proposals import Wanted
 from hpsearch.search.trial.configuration import Configuration
 from hpsearch.studies.records import Failure, Trial, TrialState
 from hpsearch.studies.store import StudyStore

@@ -19,8 +19,8 @@ from huggingface_hub import EvalResult, ModelCard
 from markdown_it import MarkdownIt
 
 from hpsearch.search.markdown import code, table, text
-from hpsearch.search.places import without_places
-from hpsearch.search.verdict_words import summary_lines
+from hpsearch.search.verdict.words import summary_lines
+from hpsearch.search.winner.places import without_places
 from hpsearch.studies.store import StudyStore
 
 from .command import COLUMNS, MAIN, ONE_RUNG, TINY, done, rows, write_word_data

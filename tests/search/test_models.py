@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerFast
 
 from hpsearch.search.cli import main
-from hpsearch.search.models import tiny_tokenizer
+from hpsearch.search.model.models import tiny_tokenizer
 
 SMALL = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
 FAMILIES = {
@@ -98,7 +98,7 @@ def test_a_model_of_each_family_is_searched_and_retrained(family, toy, capfd):
 def test_the_tiny_tokenizer_is_the_same_in_every_process(run_python):
     """The same texts give the same vocabulary, so the same seed gives the same weights."""
     program = (
-        "from hpsearch.search.models import tiny_tokenizer\n"
+        "from hpsearch.search.model.models import tiny_tokenizer\n"
         "print(sorted(tiny_tokenizer(iter(['the cat sat', 'a cat and a dog', 'the dog'] * 3)).get_vocab().items()))"
     )
     first, second = (run_python(program, env={"PYTHONHASHSEED": seed}).stdout for seed in ("1", "2"))

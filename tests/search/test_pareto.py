@@ -16,7 +16,7 @@ from typing import Any
 import optuna
 import pytest
 
-from hpsearch.search.command_output import next_commands
+from hpsearch.search.command.output import next_commands
 from hpsearch.search.objectives import (
     SECONDS,
     TRAIN,
@@ -27,11 +27,11 @@ from hpsearch.search.objectives import (
     weighed_of,
 )
 from hpsearch.search.options import RunOptions
-from hpsearch.search.pareto import front_of, pareto_front
 from hpsearch.search.reproduce import recipe
 from hpsearch.search.stored_problem import kept_options, options_of
 from hpsearch.search.sweep.file import read_sweep
 from hpsearch.search.trial import ledger
+from hpsearch.search.verdict.pareto import front_of, pareto_front
 from hpsearch.spaces.errors import BadInput
 from hpsearch.studies.records import Failure, Phase, Study, Trial, TrialState
 from hpsearch.studies.store import StudyStore

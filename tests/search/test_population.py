@@ -12,7 +12,7 @@ from transformers import TrainerCallback
 
 import hpsearch
 from hpsearch.search.paths import StudyPaths
-from hpsearch.search.population import Population, check_changeable, scores_at
+from hpsearch.search.sampling.population import Population, check_changeable, scores_at
 from hpsearch.search.trial.budget import LOOKS, BudgetCallback
 from hpsearch.search.trial.configuration import Configuration
 from hpsearch.search.trial.schedule import Change

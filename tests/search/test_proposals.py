@@ -16,10 +16,10 @@ from optuna.samplers import RandomSampler, TPESampler
 from transformers import Trainer
 
 from hpsearch import Choice, Float, Space
-from hpsearch.search.chooser import Chooser
-from hpsearch.search.priors import Prior
-from hpsearch.search.proposals import DRAWS, Proposals, SpaceExhausted, Wanted, left, shuffled
-from hpsearch.search.samplers import SAMPLERS, STARTUP
+from hpsearch.search.sampling.chooser import Chooser
+from hpsearch.search.sampling.priors import Prior
+from hpsearch.search.sampling.proposals import DRAWS, Proposals, SpaceExhausted, Wanted, left, shuffled
+from hpsearch.search.sampling.samplers import SAMPLERS, STARTUP
 from hpsearch.search.view import View
 from hpsearch.spaces.optuna_space import suggest
 from hpsearch.studies.claimed_storage import ClaimedStorage

@@ -12,9 +12,9 @@ import pytest
 from hpsearch import BadInput
 from hpsearch.search.data import raw_cache
 from hpsearch.search.data.raw import RawData, load_task
-from hpsearch.search.joining import join
 from hpsearch.search.stored_problem import stored_problem
 from hpsearch.search.tasks import custom_task
+from hpsearch.search.workers.joining import join
 from hpsearch.studies.errors import StudyChanged
 from hpsearch.studies.identity import fingerprint
 from hpsearch.studies.records import Study

@@ -15,9 +15,9 @@ from typing import Any
 import psutil
 import pytest
 
-from hpsearch.search.devices import Share
-from hpsearch.search.orders import Orders
-from hpsearch.search.ray_workers import RayWorker
+from hpsearch.search.workers.devices import Share
+from hpsearch.search.workers.orders import Orders
+from hpsearch.search.workers.ray_actors import RayWorker
 from hpsearch.studies.errors import StoreNotFound, StoreOutdated, StudyNotFound
 from hpsearch.studies.optuna_storage import optuna_storage
 from hpsearch.studies.records import Trial, TrialState

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.search.devices import Share
-from hpsearch.search.orders import Orders
-from hpsearch.search.ray_cluster import Machine, Needs, check_address, needs_of, workers_for
-from hpsearch.search.ray_workers import RayMember, own_version
+from hpsearch.search.workers.devices import Share
+from hpsearch.search.workers.orders import Orders
+from hpsearch.search.workers.ray_actors import RayMember, own_version
+from hpsearch.search.workers.ray_cluster import Machine, Needs, check_address, needs_of, workers_for
 from hpsearch.spaces.errors import BadInput
 from hpsearch.studies.worker import is_alive, worker_name
 
@@ -166,7 +166,7 @@ def test_a_worker_that_has_not_begun_is_not_waited_for(monkeypatch: pytest.Monke
     """It holds no trial; nor is one waited for long whose machine cannot be seen from here."""
     began = time.monotonic()
     monkeypatch.setattr("ray.kill", lambda actor: None)
-    monkeypatch.setattr("hpsearch.search.ray_workers.GONE_S", 0.1)
+    monkeypatch.setattr("hpsearch.search.workers.ray_actors.GONE_S", 0.1)
 
     for name in (None, "elsewhere#00000000:1:1.00"):
         member = RayMember(actor=None, hello=None, name=name)

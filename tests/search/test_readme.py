@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from hpsearch.search.commands import app
+from hpsearch.search.command.app import app
 
 HERE = Path(__file__).parents[2]
 PAGES = [HERE / "README.md", *sorted(HERE.glob("docs/*.md"))]

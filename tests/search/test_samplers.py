@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hpsearch import BadInput, Choice, Float, Int, Space
-from hpsearch.search.samplers import PRUNERS, SAMPLERS, check_pruner, check_sampler, grid, seed_of
+from hpsearch.search.sampling.samplers import PRUNERS, SAMPLERS, check_pruner, check_sampler, grid, seed_of
 from hpsearch.search.trial.budget import look_steps, percent
 
 SPACE = {

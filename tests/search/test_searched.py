@@ -15,7 +15,7 @@ from transformers import BertForSequenceClassification, Trainer, TrainerCallback
 import hpsearch
 from hpsearch import BadInput, Choice, Float, Int, Space
 from hpsearch.search.data.splits import at_fraction
-from hpsearch.search.retrain import retrain
+from hpsearch.search.winner.retrain import retrain
 from hpsearch.studies.optuna_storage import optuna_storage
 from hpsearch.studies.records import Phase, TrialState
 

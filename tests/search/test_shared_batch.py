@@ -10,7 +10,6 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, Trainer
 
-from hpsearch.search.devices import Share, shares, take_gpu, take_gpus
 from hpsearch.search.errors import TrialTaken
 from hpsearch.search.memory import largest_piece, to_try_again
 from hpsearch.search.ranks.batch import shared
@@ -19,6 +18,7 @@ from hpsearch.search.ranks.item_count import divides_by_items
 from hpsearch.search.ranks.launch import Launch, SearchLaunch
 from hpsearch.search.ranks.line import Fault, LinePulse, fault_of, is_secondary
 from hpsearch.search.view import View
+from hpsearch.search.workers.devices import Share, shares, take_gpu, take_gpus
 from hpsearch.spaces.errors import BadInput
 from hpsearch.studies.records import Failure, TrialState
 

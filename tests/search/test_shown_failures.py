@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.text import Text
 
-from hpsearch.search.command_output import outcome_json, outcome_table
+from hpsearch.search.command.output import outcome_json, outcome_table
 from hpsearch.search.paths import KEPT
 from hpsearch.studies.records import Failure, Study, Trial, TrialState
 from hpsearch.studies.store import StudyStore

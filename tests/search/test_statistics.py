@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hpsearch.search import statistics
-from hpsearch.search.statistics import (
+from hpsearch.search.verdict.statistics import (
     Interval,
     chance_level,
     detectable_difference,
@@ -19,6 +18,7 @@ from hpsearch.search.statistics import (
     rank_agreement,
     tied,
 )
+from hpsearch.search.verdict.verdict import statistics
 
 SIZES = (277, 408, 1043)  # the validation splits of RTE, MRPC and CoLA
 
@@ -65,7 +65,7 @@ def draw() -> np.random.Generator:
 def test_importing_it_is_quick(run_python):
     """The command line may import it before it knows what is asked: neither torch nor scipy.stats is loaded."""
     program = (
-        "import sys, hpsearch.search.statistics\n"
+        "import sys, hpsearch.search.verdict.statistics\n"
         "print([name for name in ('torch', 'transformers', 'sklearn', 'scipy.stats') if name in sys.modules])"
     )
 

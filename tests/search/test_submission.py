@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas
 import pytest
 
-from hpsearch.search.submission import read_unlabelled, write_predictions
 from hpsearch.search.tasks import TASKS, custom_task
+from hpsearch.search.winner.submission import read_unlabelled, write_predictions
 from hpsearch.spaces.errors import BadInput
 
 DATA = Path(os.environ.get("HPSEARCH_DATA", "")).resolve()

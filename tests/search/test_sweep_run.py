@@ -21,7 +21,7 @@ import torch
 from transformers import BertConfig, BertModel
 
 from hpsearch.search.errors import Interrupted
-from hpsearch.search.models import TINY_CONFIG, tiny_tokenizer
+from hpsearch.search.model.models import TINY_CONFIG, tiny_tokenizer
 from hpsearch.search.sweep.alarm import CYCLE
 from hpsearch.search.sweep.file import read_sweep
 from hpsearch.search.sweep.runner import due_of, run_sweep

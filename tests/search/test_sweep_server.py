@@ -332,7 +332,7 @@ def test_what_cannot_be_served_is_refused(one_url, tmp_path):
 PROGRAM = """
 import signal, sys, time
 from pathlib import Path
-from hpsearch.search.complaint import complain
+from hpsearch.search.command.complaint import complain
 from hpsearch.search.interrupts import remember_interrupts
 from hpsearch.search.sweep.server import SweepServer
 from hpsearch.spaces.errors import HpsearchError

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hpsearch.search.sparkline import sparkline
-from hpsearch.search.study_watch import QUIET_S, WATCH_S, follow
+from hpsearch.search.workers.study_watch import QUIET_S, WATCH_S, follow
 from hpsearch.studies.records import TrialState
 from hpsearch.studies.store import StudyStore
 

@@ -22,8 +22,7 @@ import pytest
 from transformers import TrainerCallback
 
 import hpsearch
-from hpsearch.search import tracking
-from hpsearch.search.trackers import check_trackers, trackers_of
+from hpsearch.search.trackers.trackers import check_trackers, trackers_of, tracking
 from hpsearch.studies.records import Phase, Study, Trial, TrialState
 from hpsearch.studies.store import StudyStore
 
@@ -355,7 +354,7 @@ def test_what_is_no_tracker_is_refused(place: Path, monkeypatch: pytest.MonkeyPa
     words = ("run", *FILES, *COLUMNS, *TINY, "--study", "none")
     refused(command(*words, "--report-to", "mlflw"), "mlflow")
     refused(command(*words, "--report-to", "<script>alert(1)</script>"), "unknown tracker")
-    monkeypatch.setattr("hpsearch.search.trackers.find_spec", lambda name: None)
+    monkeypatch.setattr("hpsearch.search.trackers.trackers.find_spec", lambda name: None)
     refused(command(*words, "--report-to", "tensorboard"), "pip install tensorboard")
 
     assert before == files_below(place)

@@ -11,9 +11,10 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from hpsearch.search.study_watch import StudyWatch
 from hpsearch.search.trial.configuration import BATCH
-from hpsearch.search.view import LiveView, PlainView, View, duration, headline, short, shown_params, size, view_for
+from hpsearch.search.view import LiveView, PlainView, View, headline, view_for
+from hpsearch.search.words import duration, short, shown_params, size
+from hpsearch.search.workers.study_watch import StudyWatch
 from hpsearch.studies.records import Failure, Study, Trial, TrialState
 from hpsearch.studies.store import StudyStore
 

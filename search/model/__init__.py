@@ -1,0 +1,1 @@
+"""What is trained: a model by name, its adapters, its number format."""

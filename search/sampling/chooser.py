@@ -1,0 +1,98 @@
+"""What the next trial of a study tries: the baseline, winners of other studies, what deserves another try, a draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...spaces.space import Space
+from ...studies.errors import ConfigurationTaken
+from ...studies.identity import fingerprint
+from ...studies.records import Phase, Trial
+from ...studies.store import StudyStore
+from ..memory import ran_out_of_memory, to_try_again
+from .priors import Prior
+from .proposals import DRAWS, Proposals, Wanted, left
+from .samplers import grid, make_sampler
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chooser:
+    """Chooses the configurations of a study's trials; the store is its only memory."""
+
+    space: Space
+    sampler: str
+    seed: int
+    baseline: Mapping[str, Any]
+    store: StudyStore
+    study_id: int
+    priors: Sequence[Prior] = ()  #: winners of other studies, the most promising first
+
+    def proposals(self, trial: Trial) -> Proposals:
+        """Return the sampler of one claimed trial.
+
+        Its seed depends on the trial's place among those of the search: what was promoted before it takes numbers, too,
+        and would change what a search that is continued proposes.
+        """
+        is_grid, place = self.sampler == "grid", trial.number - self.store.summary(self.study_id).later
+        return Proposals(
+            space=self.space,
+            seed=self.seed,
+            make=lambda draw: make_sampler(self.sampler, study_seed=self.seed, number=place, draw=draw),
+            first=self.first(trial.number),
+            draws=0 if is_grid else DRAWS,
+            before=trial.params,
+            reserve=lambda wanted: self.reserve(trial, wanted),
+        )
+
+    def first(self, number: int) -> list[Wanted]:
+        """Return what trial `number` tries before anything is drawn, if nobody has it."""
+        if number == 0:
+            return [Wanted(self.space.resolve(self.baseline))]
+        known = [one for one in self.priors if self.space.contains(one.params)] if number <= len(self.priors) else []
+        first = [Wanted(self.space.resolve(one.params), prior=one.study) for one in known]
+        first += self.again()
+        return first + (self.points() if self.sampler == "grid" else [])
+
+    def again(self) -> list[Wanted]:
+        """Return what ran out of memory and nobody has tried again since."""
+        too_large = ran_out_of_memory(self.store, self.study_id)
+        newest = {fingerprint(one.params): one.number for one in self.store.tried(self.study_id)} if too_large else {}
+        searched = [one for one in too_large if one.phase is Phase.SEARCH]
+        return to_try_again([one for one in searched if newest.get(fingerprint(one.params or {})) == one.number])
+
+    def points(self) -> list[Wanted]:
+        """Return the points of the grid."""
+        return [Wanted(self.space.resolve(point)) for point in grid(self.space, self.seed)]
+
+    def reserve(self, trial: Trial, wanted: Wanted) -> bool:
+        """Return whether the trial has this configuration now, and no other trial has."""
+        values, replicate, prior = wanted
+        if not replicate and self.space.size() is not None and self.was_tried(trial, values):
+            return False  # by an imported one: these hold no reservation
+        try:
+            self.store.reserve(trial.trial_id, values, replicate=replicate, prior=prior, worker=trial.worker)
+        except ConfigurationTaken:
+            return False
+        return True
+
+    def was_tried(self, trial: Trial, values: Mapping[str, Any]) -> bool:
+        """Return whether another trial had this configuration."""
+        return any(one.params == values and one.number != trial.number for one in self.store.tried(self.study_id))
+
+    def exhausted(self) -> str | None:
+        """Return how it is said that nothing is left to try; None while something is."""
+        if (self.sampler != "grid" and self.space.size() is None) or self.again():
+            return None
+        if self.sampler == "grid":
+            tried = self.tried()
+            untried = any(point.values not in tried for point in self.points())
+            return None if untried else "every point of the grid was tried"
+        if left(self.space, self.tried()) != 0:
+            return None
+        return f"all {self.space.size()} configurations of the space were tried"
+
+    def tried(self) -> list[dict[str, Any]]:
+        """Return the configurations that trials of the study were given."""
+        return [one.params for one in self.store.tried(self.study_id)]

@@ -1,0 +1,1 @@
+"""What came out of a search, and how far it can be believed."""

@@ -1,0 +1,1 @@
+"""What becomes of the best trial: a model folder with its card, published, predicting."""
