@@ -244,13 +244,16 @@ def machine() -> dict[str, Any]:
 
 def summary(task: str, runs: list[dict[str, Any]]) -> str:
     """Return what came out of a task in one line."""
+    runs = sorted(runs, key=lambda run: run["repeat"])
     times, scores = ({who: [run[key] for run in runs if run["who"] == who] for who in ("stock", "hpsearch")}
                      for key in ("seconds", "score"))  # fmt: skip
-    faster = statistics.median(times["stock"]) / statistics.median(times["hpsearch"])
+    # Pair by pair: each ran in turns on one machine, and the next pair perhaps on another.
+    ratios = [stock / ours for stock, ours in zip(times["stock"], times["hpsearch"], strict=True)]
     means = {who: statistics.mean(found) for who, found in scores.items()}
     spread = {who: statistics.stdev(found) if len(found) > 1 else float("nan") for who, found in scores.items()}
     told = ", ".join(f"{who} {means[who]:.4f} (sd {spread[who]:.4f})" for who in means)
-    return f"{task}: {faster:.1f} times as fast; score on the report split {told}, {len(runs) // 2} repeats"
+    faster = f"{statistics.median(ratios):.1f} times as fast ({', '.join(f'{one:.1f}' for one in ratios)})"
+    return f"{task}: {faster}; score on the report split {told}, {len(ratios)} repeats"
 
 
 if __name__ == "__main__":

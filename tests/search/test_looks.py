@@ -37,12 +37,8 @@ def test_evaluations_cost_no_more_than_the_training(rows: int, epochs: int, look
 
 def test_all_trials_are_looked_at_equally_often(toy: Any) -> None:
     """The best of two scores is no fair match for the only one: what a trial samples does not count."""
-    study = toy.search(
-        toy.trainer(eval_dataset=toy.rows(70, seed=1)),
-        space={"num_train_epochs": hpsearch.Choice([1, 2, 4])},
-        trials=3,
-        sampler="grid",
-    )
+    space = {"num_train_epochs": hpsearch.Choice([1, 2, 4])}
+    study = toy.search(toy.trainer(eval_dataset=toy.rows(70, seed=1)), space=space, trials=3, sampler="grid")
 
     assert {1, 2, 4} == {trial.config["args"]["num_train_epochs"] for trial in study.trials}
     assert [HALVES] * 3 == shares(study)
