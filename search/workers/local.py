@@ -82,7 +82,7 @@ def search_here(run: StudyRun, places: Mapping[str, str] | None, processes: int)
 
 def start(orders: Orders) -> LocalMember:
     """Start a worker."""
-    from .process import work
+    from .worker import work
 
     context = worker_context()
     here, there = context.Pipe(duplex=False)

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-WORKERS = "hpsearch.search.workers.process"
+WORKERS = "hpsearch.search.workers.worker"
 
 
 def worker_context() -> Any:

@@ -29,13 +29,13 @@ class RayWorker:
         """Import what takes seconds, and say who this is."""
         import platform
 
-        from . import process as worker_process  # noqa: F401 - so that `work` has it
+        from . import worker  # noqa: F401 - so that `work` has it
 
         return {"worker": worker_name(), "machine": platform.node(), "version": own_version()}
 
     def work(self, orders: str) -> Complaint | None:
         """Search the study until nothing is left; return what `complaint_of` returns."""
-        from .process import complaint_of
+        from .worker import complaint_of
 
         return complaint_of(Orders.from_json(orders))
 

@@ -223,7 +223,7 @@ class Reader:
         """Open the data; return the memory of this process."""
         import datasets
 
-        from hpsearch.search.workers.workers import process as worker_process  # noqa: F401 - what every worker imports
+        from hpsearch.search.workers import worker  # noqa: F401 - what every worker imports
 
         self.data = datasets.load_from_disk(self.folder)
         return self.size()

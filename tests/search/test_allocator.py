@@ -14,14 +14,14 @@ import pytest
 STEPS = """
 import resource, sys
 import torch
-from hpsearch.search import worker_process
 from hpsearch.search.allocator import keep_freed_memory
+from hpsearch.search.workers import worker
 from hpsearch.search.workers.devices import Share
 from hpsearch.search.workers.orders import Orders
 
 how = sys.argv[1]
 if how == "worker":
-    worker_process.take(Orders(store_url="sqlite://", study_name="", folder="", share=Share(1)))
+    worker.take(Orders(store_url="sqlite://", study_name="", folder="", share=Share(1)))
 elif how == "kept":
     print(keep_freed_memory())
 for step in range(13):

@@ -15,6 +15,7 @@ import torch
 
 from hpsearch.search.command.run import usual_jobs
 from hpsearch.search.options import RunOptions
+from hpsearch.search.workers import devices
 from hpsearch.search.workers.devices import (
     GIB,
     GpuLease,
@@ -27,7 +28,6 @@ from hpsearch.search.workers.devices import (
     take_gpu,
 )
 from hpsearch.search.workers.local import search
-from hpsearch.search.workers.workers import devices
 from hpsearch.studies import file_system
 
 GPUS = ["0", "1", "2", "3"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from hpsearch.search.verdict import statistics
 from hpsearch.search.verdict.statistics import (
     Interval,
     chance_level,
@@ -18,7 +19,6 @@ from hpsearch.search.verdict.statistics import (
     rank_agreement,
     tied,
 )
-from hpsearch.search.verdict.verdict import statistics
 
 SIZES = (277, 408, 1043)  # the validation splits of RTE, MRPC and CoLA
 

@@ -22,7 +22,8 @@ import pytest
 from transformers import TrainerCallback
 
 import hpsearch
-from hpsearch.search.trackers.trackers import check_trackers, trackers_of, tracking
+from hpsearch.search.trackers import tracking
+from hpsearch.search.trackers.trackers import check_trackers, trackers_of
 from hpsearch.studies.records import Phase, Study, Trial, TrialState
 from hpsearch.studies.store import StudyStore
 
