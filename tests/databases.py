@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import Engine, create_engine, make_url
 
+DROPPED_AT_ONCE = 8
 DROP_OPTIONS = {"postgresql": " WITH (FORCE)"}  # also where a killed process has not let go of it yet
 
 
@@ -34,7 +36,12 @@ def own_databases(variable: str) -> Iterator[Callable[[], str]]:
 
 
 def _drop(admin: Engine, names: list[str]) -> None:
-    with admin.connect() as connection:
-        for name in names:
+    """Drop several at once: PostgreSQL makes a checkpoint for each, which takes a second, and shares it."""
+
+    def drop(name: str) -> None:
+        with admin.connect() as connection:
             connection.exec_driver_sql(f"DROP DATABASE {name}{DROP_OPTIONS.get(admin.name, '')}")
+
+    with ThreadPoolExecutor(DROPPED_AT_ONCE) as pool:
+        list(pool.map(drop, names))
     admin.dispose()
