@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Engine, create_engine, make_url
 
-DROPPED_AT_ONCE = 8
+DROPPED_AT_ONCE = 14
 DROP_OPTIONS = {"postgresql": " WITH (FORCE)"}  # also where a killed process has not let go of it yet
 
 
