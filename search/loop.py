@@ -45,7 +45,7 @@ from .talk import as_typed
 from .trackers.trackers import trackers_of
 from .trackers.tracking import Tracking
 from .trial.configuration import Configuration
-from .trial.looks import looks_at
+from .trial.looks import looks_on
 from .trial.progress import Pulse, TrialCallback
 from .trial.run import TrialRun
 from .trial.signal_check import SignalCheck
@@ -300,7 +300,7 @@ class SearchLoop:
             check=check,
             predicts_report=self.predicts_report(fraction),
             segment=segment,
-            looks=looks_at(fraction, self.trainer, self.source.splits({}), self.plan),
+            looks=looks_on(fraction, self.trainer, self.source.splits({}), self.plan),
             population=self.population,
             tracking=Tracking(
                 names=trackers_of(self.study),

@@ -36,7 +36,7 @@ def own_databases(variable: str) -> Iterator[Callable[[], str]]:
 
 
 def _drop(admin: Engine, names: list[str]) -> None:
-    """Drop several at once: PostgreSQL makes a checkpoint for each, which takes a second, and shares it."""
+    """Drop several at once: PostgreSQL waits a second for each, for all of its processes to let go of it."""
 
     def drop(name: str) -> None:
         with admin.connect() as connection:

@@ -1,4 +1,4 @@
-"""What can be typed after `hpsearch sweep`; what it does is `sweep`."""
+"""What can be typed after `hpsearch sweep`; what it does is `command.sweep`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
+from .run_flags import Json
+
 sweep = typer.Typer(
     help="Studies on a schedule, compared with their own history.", no_args_is_help=True, rich_markup_mode=None
 )
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="a sweep's YAML file")]
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="sweeps' YAML files")]
-Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
 @sweep.command(epilog="Example: hpsearch sweep check nightly.yaml")

@@ -16,7 +16,7 @@ from rich.text import Text
 from ...studies.plain import plain
 from ..talk import printable
 
-#: Characters of any other cell: a path has fewer, a name from data may have thousands.
+#: Characters of a cell: a path has fewer, a name from data may have thousands.
 LONGEST_CELL = 1000
 
 

@@ -15,11 +15,11 @@ from .early_stopping import early_stoppers
 #: Rows that are predicted in the time that a training takes for one: it goes back, too, which takes twice as long.
 PREDICTED_FOR_ONE = 3
 
-#: Numbers of looks, most first; a share of the budget that a fewer one looks at, a larger one looks at, too.
+#: How many looks there may be, most first; what fewer look at, more look at, too.
 CHOICES = (LOOKS, LOOKS // 2, 1)
 
 
-def looks_at(fraction: float, trainer: Any, splits: Splits, plan: Plan) -> int:
+def looks_on(fraction: float, trainer: Any, splits: Splits, plan: Plan) -> int:
     """Return how often a trial on `fraction` of the training data of `splits`, which are whole, is evaluated.
 
     It is the same number for all trials there, whatever they sample, for the best of four evaluations is no fair match
@@ -52,7 +52,7 @@ def looks_of(curve: Iterable[Mapping[str, Any]]) -> int:
 
 def looks_words(trainer: Any, splits: Splits, plan: Plan) -> Iterator[str]:
     """Yield what is to be told of trials that are evaluated less often than others; nothing of the others."""
-    looks = looks_at(plan.fraction, trainer, splits, plan)
+    looks = looks_on(plan.fraction, trainer, splits, plan)
     if looks < LOOKS:
         when = "at half of their budget and at its end" if looks > 1 else "at their end alone"
         yield (

@@ -1,7 +1,7 @@
 """What came out of a study: the winner against the baseline, whether the ranking held on more data, and the price.
 
 Made once, when nothing is left to run, and kept in the study's row, so that looking at it costs no data and no model.
-How it is said is `words`; the statistics are `statistics`.
+How it is said is `verdict.words`; the statistics are `statistics`.
 """
 
 from __future__ import annotations

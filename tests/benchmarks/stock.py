@@ -9,8 +9,8 @@ Stock is used as its documentation shows: ten trials on all the training data at
 then the best values are set and the model is trained once more. It selects by a tenth of the rows, too. hpsearch runs
 as a newcomer types it. Each is a process of its own, imports and tokenising included, with all cores; turns alternate.
 Each pair of runs is added to `stock.jsonl` (`--keep`), and a repeat that is in it is not done again: a task takes
-hours, and may be measured over several days. Prints a line a run as JSON, then per task the ratio of wall times and the
-scores on the report split; `--only-told` runs nothing.
+hours, and may be measured over several days. Prints a line a run as JSON, then per task the ratio of wall times, pair
+by pair, and the scores on the report split; `--only-told` runs nothing.
 """
 
 from __future__ import annotations

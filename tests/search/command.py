@@ -9,7 +9,10 @@ import random
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import typer
+
 from hpsearch.search.cli import main
+from hpsearch.search.command.app import app
 
 #: A search of a data file that takes a second: the built-in model, one epoch, all of the few rows.
 TINY = ("--model", "tiny", "--set", "num_train_epochs=1", "--set", "per_device_train_batch_size=8", "--subset", "1")
@@ -36,6 +39,19 @@ class Said(NamedTuple):
         """Return what stdout holds: JSON and nothing else. Fails if the command did."""
         assert self.code == 0, self.err
         return json.loads(self.out)
+
+
+#: What all commands are below.
+GROUP: Any = typer.main.get_command(app)
+
+
+def all_commands() -> dict[str, Any]:
+    """Return every command by the words that call it."""
+    found: dict[str, Any] = {}
+    for name, command in GROUP.commands.items():
+        below = getattr(command, "commands", None)
+        found |= {f"{name} {inner}": one for inner, one in below.items()} if below else {name: command}
+    return found
 
 
 def hpsearch(*argv: object) -> Said:

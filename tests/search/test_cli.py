@@ -5,7 +5,6 @@ Its JSON is `test_cli_json.py`, what commands do to a study `test_cli_study.py`,
 
 from __future__ import annotations
 
-import re
 import signal
 import subprocess
 import sys
@@ -13,14 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import typer
 
-from hpsearch.search.command.app import app
+from .command import COLUMNS, MAIN, TINY, all_commands, csv_text, done, hpsearch, refused, rows
 
-from .command import COLUMNS, MAIN, TINY, csv_text, done, hpsearch, refused, rows
-
-HERE = Path(__file__).parents[2]
-PAGES = [HERE / "README.md", *sorted(HERE.glob("docs/*.md"))]
 RUN = ("run", "--train-file", "data.csv", *COLUMNS, *TINY, "--trials", "1", "--no-retrain")
 CHECK = ("check", *RUN[1:])
 
@@ -37,26 +31,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-def commands() -> list[str]:
-    """Return every command as it is typed."""
-    group = typer.main.get_command(app)
-    return [
-        " ".join([name, *below])
-        for name, command in group.commands.items()  # type: ignore[attr-defined]
-        for below in ([[one] for one in command.commands] if hasattr(command, "commands") else [[]])
-    ]
-
-
-def test_every_command_is_told():
-    """What nobody can find is not finished: README or a page that it links to has each command."""
-    text = re.sub(r"\s+", " ", " ".join(page.read_text(encoding="utf-8") for page in PAGES))
-
-    assert [] == [name for name in commands() if f"hpsearch {name}" not in text and f"`{name}`" not in text]
-
-
 def test_every_command_explains_itself():
     """`--help` goes to stdout, with exit code 0; an option says what it is for and its default."""
-    for name in commands():
+    for name in all_commands():
         said = done(*name.split(), "--help")
         assert ("", True) == (said.err, f"hpsearch {name}" in said.out)
     assert "[default: 10]" in done("run", "--help").out

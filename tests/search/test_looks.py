@@ -61,7 +61,7 @@ def test_who_needs_the_looks_has_them(options: dict[str, Any], toy: Any) -> None
 
 
 def test_early_stopping_has_its_looks(toy: Any) -> None:
-    """A patience of two evaluations is one of two quarters, however long they take."""
+    """A patience counts evaluations, and each is a quarter, however long it takes."""
     trainer = toy.trainer(
         eval_dataset=toy.rows(200, seed=1),
         args={"metric_for_best_model": "loss", "eval_strategy": "epoch"},
