@@ -91,13 +91,25 @@ def paired_difference(
     groups = _left_out_together(pairs, true, seed)
     differences = np.array([_finite(score, b, true) - _finite(score, w, true) for b, w in pairs])
     effects = np.mean([_effects(b, true, groups, score) - _effects(w, true, groups, score) for b, w in pairs], axis=0)
-    parts, seeds, difference = len(effects), len(pairs), float(differences.mean())
+    parts, most = len(effects), float(np.abs(effects).max())
     of_rows = float(effects.var(ddof=1)) * parts
+    return student_comparison(differences, of_rows, parts - 1, most=most, rows=len(true), level=level)
+
+
+def student_comparison(
+    differences: NDArray[np.float64], of_rows: float, freedom: float, *, most: float, rows: int, level: float
+) -> Comparison:
+    """Return the comparison of models whose scores differ by these numbers, one a seed.
+
+    `of_rows` is the variance that the choice of rows gives to their mean, known with `freedom` degrees of freedom, and
+    `most` what a single row adds to it at most; all in the unit of the score. See `paired_difference` for the interval.
+    """
+    seeds, difference = len(differences), float(differences.mean())
     of_seeds = float(differences.var(ddof=min(1, seeds - 1))) / seeds  # of one seed 0
-    spread = of_rows**2 / (parts - 1) + of_seeds**2 / max(1, seeds - 1)
-    error, freedom = math.sqrt(of_rows + of_seeds), (of_rows + of_seeds) ** 2 / spread if spread > 0 else 1.0
-    half = _quantile((1 + level) / 2, freedom) * error + float(np.abs(effects).max())
-    return Comparison(difference, Interval(difference - half, difference + half, level), error, seeds, len(true))
+    spread = of_rows**2 / freedom + of_seeds**2 / max(1, seeds - 1)
+    error, welch = math.sqrt(of_rows + of_seeds), (of_rows + of_seeds) ** 2 / spread if spread > 0 else 1.0
+    half = _quantile((1 + level) / 2, welch) * error + most
+    return Comparison(difference, Interval(difference - half, difference + half, level), error, seeds, rows)
 
 
 def _paired(better: Runs, worse: Runs, labels: Values) -> list[tuple[Values, Values]]:
