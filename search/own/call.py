@@ -6,9 +6,7 @@ How the function is found by its name is `factory`, how a script is imported `sc
 from __future__ import annotations
 
 import os
-import re
 import sys
-import sysconfig
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -19,30 +17,23 @@ from typing import Any
 from ...spaces.errors import BadInput, HpsearchError
 from ..failures import describe, ends_search
 from ..talk import tell
+from .blame import COMMAND_LINE, hint_for, is_users
 
 #: Seconds after which it is said what is being waited for.
 WAIT_S = 5.0
-#: Where code lies that is nobody's own: installed libraries, Python's own, this package's layers.
-LIBRARIES = tuple(
-    f"{folder}{os.sep}"
-    for folder in (
-        *(sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib", "platstdlib")),
-        *(str(Path(__file__).parents[2] / layer) for layer in ("spaces", "studies", "search")),
-    )
-)
-NO_DEVICE = re.compile(r"\b(cuda|nvidia|gpu|mps|xpu|hip)\b", re.IGNORECASE)
 
 
 def built_by(make: Callable[[], Any], shown: str, say: Callable[[str], None] = tell) -> Any:
     """Return the Trainer that a user's function makes; raises as `called`, and `BadInput` if it makes no Trainer."""
-    from transformers import Trainer
+    from ..protocol.table import is_trainer
 
     made = called(make, shown, "which makes the Trainer", say)
-    if not isinstance(made, Trainer):
-        what = made.__name__ if isinstance(made, type) else type(made).__name__
+    if not is_trainer(made):
+        is_class = isinstance(made, type)
+        what = made.__name__ if is_class else type(made).__name__
         raise BadInput(
             f"{shown} returned {'nothing' if made is None else f'a {what}'}, not a transformers.Trainer",
-            hint="does it end with `return trainer`?",
+            hint=None if what.endswith("Trainer") and not is_class else "does it end with `return trainer`?",
         )
     return made
 
@@ -59,24 +50,37 @@ def called(user: Callable[[], Any], shown: str, what_for: str, say: Callable[[st
         except SystemExit as ended:
             raise BadInput(
                 f"{shown} ends the program with exit code {ended.code!r}{at(ended)}",
-                hint="code that is imported reads no command line and leaves sys.exit() to others",
+                hint=COMMAND_LINE,
             ) from ended
         except Exception as error:
-            raise in_one_sentence(error, shown) from error
+            raise in_one_sentence(error, shown, alone=True) from error
 
 
-def in_one_sentence(error: Exception, shown: str) -> HpsearchError:
-    """Return what to say of an error in a user's code, which `shown` names: our own errors as they are."""
+@contextmanager
+def telling_where(shown: str | None) -> Iterator[None]:
+    """Let the block call a user's code, which `shown` names if there is some.
+
+    Raises what it raises, and that in one sentence, see `in_one_sentence`, where it is raised in code of the user's.
+    """
+    try:
+        yield
+    except Exception as error:
+        if shown is None or not at(error):
+            raise
+        raise in_one_sentence(error, shown, alone=True) from error
+
+
+def in_one_sentence(error: Exception, shown: str, *, alone: bool = False) -> HpsearchError:
+    """Return what to say of an error in a user's code, which `shown` names: our own errors as they are.
+
+    `alone` is as in `blame.hint_for`.
+    """
     if isinstance(error, HpsearchError):
         return error
     full = ends_search(error)
     if full is not None:
         return full
-    said = describe(error)
-    hint = "it fails in the same way without hpsearch: call it in a program of your own"
-    if NO_DEVICE.search(said):
-        hint = "is there such a device on this machine? leave it to the Trainer, which takes what is there"
-    return BadInput(f"{shown} failed{at(error)}: {said}", hint=hint)
+    return BadInput(f"{shown} failed{at(error)}: {describe(error)}", hint=hint_for(error, alone=alone))
 
 
 def at(error: BaseException) -> str:
@@ -85,12 +89,6 @@ def at(error: BaseException) -> str:
         return f" in {shortest(error.filename)}, line {error.lineno}"
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if is_users(frame.filename)]
     return f" in {shortest(own[-1].filename)}, line {own[-1].lineno}" if own else ""
-
-
-def is_users(filename: str) -> bool:
-    """Return whether a file is neither a library's nor ours; `<string>` and the like are no files."""
-    installed = {"site-packages", "dist-packages"} & set(Path(filename).parts)
-    return not filename.startswith(("<", *LIBRARIES)) and not installed
 
 
 def shortest(filename: str) -> str:
@@ -116,12 +114,12 @@ def stdout_on_stderr() -> Iterator[None]:
     """Send what is written to stdout in the block to stderr: by Python, by libraries in C, by processes."""
     with suppress(OSError, ValueError):
         sys.stdout.flush()
-    with redirect_stdout(sys.stderr), _descriptor_on(2):
+    with redirect_stdout(sys.stderr), descriptor_on(2):
         yield
 
 
 @contextmanager
-def _descriptor_on(there: int) -> Iterator[None]:
+def descriptor_on(there: int) -> Iterator[None]:
     """Let descriptor 1 be another one in the block; a program without these has nothing to send elsewhere."""
     try:
         kept = os.dup(1)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ...spaces.errors import HpsearchError
+from ...spaces.errors import BadInput, HpsearchError
 from ...studies.errors import LeaseLost, StoreAway, StoreFailed, StudyNotFound, TrialFinished
 from ...studies.leases import LeaseWatch, lost_if
 from ...studies.outbox import Outbox, take_back
@@ -249,7 +249,7 @@ class Crew:
 
 
 def told(sentence: str, hint: str | None, exit_code: int) -> HpsearchError:
-    """Return the error that a worker ended with."""
-    error = SearchFailed(sentence, hint=hint)
+    """Return the error that a worker ended with: `BadInput` by the code of that, else `SearchFailed`."""
+    error = (BadInput if exit_code == BadInput.exit_code else SearchFailed)(sentence, hint=hint)
     error.exit_code = exit_code
     return error

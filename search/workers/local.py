@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from ..checks import check_jobs
 from . import devices
 from .crew import crew_of, orders_of
 from .orders import Complaint, Orders
-from .processes import kill_tree, worker_context
+from .processes import kill_tree, started, worker_context
 
 if TYPE_CHECKING:
     from ..study_run import StudyRun
@@ -84,10 +85,8 @@ def start(orders: Orders) -> LocalMember:
     """Start a worker."""
     from .worker import work
 
-    context = worker_context()
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(orders, there), daemon=False)
-    process.start()
+    here, there = Pipe(duplex=False)
+    process = started(work, orders, there)
     there.close()
     return LocalMember(orders=orders, process=process, news=here, name=_name(process.pid))
 

@@ -42,4 +42,4 @@ class Orders:
         """Read what `to_json` wrote."""
         values = json.loads(text)
         room = values["room"] and Room(**values["room"])
-        return cls(**{**values, "share": Share(**values["share"]), "code": OwnCode(**values["code"]), "room": room})
+        return cls(**{**values, "share": Share(**values["share"]), "code": OwnCode.of(values["code"]), "room": room})

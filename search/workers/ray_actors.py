@@ -1,7 +1,7 @@
 """The workers of a crew as actors of a Ray cluster: each searches the study in the store, as every other worker does.
 
 What travels to an actor is the text of its orders. It stays warm: model, tokenizer and data are opened once, and each
-trial gets a fresh twin of the Trainer (`trial.trainer`).
+trial gets a Trainer of its own (`making`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from multiprocessing import current_process
 from typing import Any
 
 from ...studies.worker import is_alive, worker_name
 from .orders import Complaint, Orders
+from .processes import NAME
 from .ray_cluster import Needs
 
 #: Seconds after which a killed actor is taken for gone where it cannot be seen from here.
@@ -31,6 +33,7 @@ class RayWorker:
 
         from . import worker  # noqa: F401 - so that `work` has it
 
+        current_process().name = NAME
         return {"worker": worker_name(), "machine": platform.node(), "version": own_version()}
 
     def work(self, orders: str) -> Complaint | None:

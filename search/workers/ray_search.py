@@ -37,18 +37,11 @@ def searching_on_ray(
 
 def search(run: StudyRun, workers: RayWorkers, count: int) -> None:
     """Search a study with so many workers of the cluster that this process is connected to."""
-    from ..trial.trainer import twin_of
-    from .ray_backend import study_on_ray
+    from ..backends import search_by_trainer
 
     threads = max(1, int(workers.needs.cpus))
     run.view.say(f"{count} workers on Ray, each with {workers.needs}")
-    with run.quietly(), study_on_ray():
+    with run.quietly():
         run.enter_in_optuna(optuna_storage(run.store.url))
         orders = orders_of(run, [Share(threads)] * count, {}, alone_on_gpu=False)
-        twin_of(run.problem.trainer).hyperparameter_search(
-            backend="ray",
-            hp_space=lambda trial: {},  # the workers draw from the study's space
-            n_trials=run.study.trials,
-            direction=run.study.direction,
-            crew=crew_of(run, orders, workers.start),
-        )
+        search_by_trainer(run.problem.trainer, "ray", run.study, run.store, crew_of(run, orders, workers.start).run)
