@@ -13,6 +13,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from .search.making.watch import watch_from_import_on
+
 #: Public name -> module that defines it; `search` is the package itself, which can be called.
 PUBLIC = {
     "Choice": ".spaces.parameters",
@@ -23,9 +25,12 @@ PUBLIC = {
     "BadInput": ".spaces.errors",
     "HpsearchError": ".spaces.errors",
     "StudyStore": ".studies.store",
+    "watching": ".search.making.watch",
 }
 
 __all__ = [*PUBLIC, "search"]
+
+watch_from_import_on()
 
 
 def __getattr__(name: str) -> Any:

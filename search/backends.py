@@ -1,63 +1,68 @@
-"""Who runs a trial: both go through `trainer.hyperparameter_search`, for one trial at a time.
+"""The stock call, `trainer.hyperparameter_search(backend=...)`, with a study of ours behind it.
 
-One call, one trial, because the stock loop over trials keeps one Trainer and one set of arguments for all of them.
+It is called once a study. What runs the trials is `loop`, here or in workers (`workers`): the stock loops cannot keep
+what a trial is promised. Optuna's keeps one Trainer and one set of arguments for all trials; Ray's pickles the Trainer,
+with its data, into each of its actors (pains C2, C3), starts an actor and imports everything anew for each trial (C5),
+and has a searcher and a scheduler that live in the driver and die with it (C4).
 """
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
+import copy
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import optuna
+from transformers import Trainer
+from transformers.hyperparameter_search import ALL_HYPERPARAMETER_SEARCH_BACKENDS
+from transformers.trainer_utils import BestRun, HPSearchBackend
 
-from ..spaces.optuna_space import suggest
-from ..spaces.space import Space
-from ..studies.claimed_storage import ClaimedStorage
-from .paths import KEPT
-from .sampling.chooser import Chooser
-from .sampling.samplers import make_pruner
-from .trial.run import TrialRun
+from ..studies.records import Study
+from ..studies.store import StudyStore
 
 
-@dataclass(frozen=True, kw_only=True)
-class OptunaBackend:
-    """Runs a trial in this process, in an Optuna study that lives in the store."""
+def search_by_trainer(template: Any, backend: str, study: Study, store: StudyStore, search: Callable[[], None]) -> None:
+    """Call `hyperparameter_search` of a copy of the template, behind which `search` runs the trials of a study.
 
-    storage: Any
-    study_name: str
-    space: Space
-    chooser: Chooser
-    pruner: str
+    Raises as `search` does.
+    """
+    if not isinstance(template, Trainer):
+        search()
+        return
+    caller: Any = copy.copy(template)
+    if caller.model_init is None:  # stock insists on one; each trial's model is made by `making`
+        caller.model_init = lambda: template.model
+    with behind(backend, study, store, search):
+        caller.hyperparameter_search(
+            backend=backend, hp_space=lambda trial: {}, n_trials=study.trials, direction=study.direction
+        )
 
-    def run(self, twin: Any, run: TrialRun) -> None:
-        """Run one trial on `twin`; how it ended is in `run.ended`.
 
-        Raises `StopSearch` if the search should end, `SpaceExhausted` if nothing is left to try, `TrialTaken` if the
-        trial is somebody else's by now.
-        """
-        try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-                twin.hyperparameter_search(
-                    backend="optuna",
-                    hp_space=lambda trial: suggest(self.space, trial),
-                    compute_objective=lambda metrics: float(metrics[run.objective]),
-                    n_trials=1,
-                    direction=run.direction,
-                    hp_name=lambda trial: KEPT,
-                    study_name=self.study_name,
-                    storage=self.storage_for(run),
-                    load_if_exists=True,
-                    sampler=self.chooser.proposals(run.trial),
-                    pruner=make_pruner(self.pruner),
-                    catch=(Exception,),
-                )
-        except ValueError:
-            # After its loop, the stock code asks for the best trial and fails when none has completed yet (A11).
-            if run.ended is None:
-                raise
+@contextmanager
+def behind(backend: str, study: Study, store: StudyStore, search: Callable[[], None]) -> Iterator[None]:
+    """Let a backend of the stock call be `search` for a while."""
+    key = HPSearchBackend(backend)
+    stock = ALL_HYPERPARAMETER_SEARCH_BACKENDS[key]
 
-    def storage_for(self, run: TrialRun) -> Any:
-        """Return Optuna's storage for one trial."""
-        return ClaimedStorage(self.storage, run.trial.optuna_trial_id, run.store.patience, ended=lambda: run.ended)
+    class StudyBackend(stock):  # type: ignore[misc,valid-type]
+        """Runs the trials of a study."""
+
+        def run(self, trainer: Any, n_trials: int, direction: str, **ignored: Any) -> BestRun:
+            """Run trials until the study has its total; return the best one."""
+            search()
+            return best_run(study, store)
+
+    ALL_HYPERPARAMETER_SEARCH_BACKENDS[key] = StudyBackend
+    try:
+        yield
+    finally:
+        ALL_HYPERPARAMETER_SEARCH_BACKENDS[key] = stock
+
+
+def best_run(study: Study, store: StudyStore) -> BestRun:
+    """Return the best trial of a study as the stock call does."""
+    best = store.best(study.study_id)
+    if best is None or best.score is None:
+        return BestRun(run_id="", objective=math.nan, hyperparameters={})
+    return BestRun(run_id=str(best.number), objective=best.score, hyperparameters=dict(best.params or {}))

@@ -18,12 +18,22 @@ RULE = "handover"
 
 def as_begun(problem: Problem, study: Study) -> Problem:
     """Return the problem with the space in the study's row, where the two differ in no more than such rules."""
+    problem = with_report_as_begun(problem, study)
     stored = study.spec["identity"].get("space")
     asked = problem.identity["space"]
     if not isinstance(stored, Mapping) or stored == asked or without_rules(stored) != without_rules(asked):
         return problem
     plan = dataclasses.replace(problem.plan, space=Space(stored, name=problem.plan.space.name))
     return dataclasses.replace(problem, plan=plan, identity={**problem.identity, "space": dict(stored)})
+
+
+def with_report_as_begun(problem: Problem, study: Study) -> Problem:
+    """Return the problem without a report split cut from its evaluation set, where the study was begun without one."""
+    if "report" not in problem.identity or "report" in study.spec["identity"]:
+        return problem
+    identity = {name: value for name, value in problem.identity.items() if name != "report"}
+    source: Any = problem.source
+    return dataclasses.replace(problem, source=source.without_report(), identity=identity)
 
 
 def rules_kept(problem: Problem, begun: Problem) -> list[str]:

@@ -15,6 +15,10 @@ class NoObjective(HpsearchError, KeyError):
     __str__ = Exception.__str__  # KeyError would print the repr
 
 
+class NothingTrained(HpsearchError):
+    """The training changed no weight of the model."""
+
+
 class TrialTimedOut(HpsearchError, TimeoutError):
     """The trial took longer than one trial may."""
 
@@ -33,31 +37,15 @@ class Interrupted(HpsearchError):
     exit_code = 130
 
 
-class TrialEnded(Exception):
-    """A trial was pruned or failed, as its cause says, and that is written down."""
-
-
-class StopSearch(BaseException):
-    """Leaves a trial unfinished: its slot goes back to the study and the cause reaches the user.
-
-    Not an `Exception`, because Optuna marks a trial as failed on any of those and on `KeyboardInterrupt`; an
-    interrupted trial is not a failed one and is run again.
-    """
-
-    def __init__(self, cause: BaseException) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
-
-
 class TrialPaused(BaseException):
     """The trial has reached a rung and waits there; it goes on when the others are as far.
 
-    Not an `Exception`, as `StopSearch`: it has not ended.
+    Not an `Exception`, for it is no failure: the trial has not ended.
     """
 
 
 class TrialTaken(BaseException):
     """The trial is not this worker's any more: it was taken for dead, or the study was deleted.
 
-    Not an `Exception`, as `StopSearch`: how the trial ends is written by whoever has it now.
+    Not an `Exception`, for it is no failure: how the trial ends is written by whoever has it now.
     """

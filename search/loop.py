@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ..studies.claimed_storage import ClaimedStorage
 from ..studies.clock import utc_now, utc_text
@@ -24,19 +24,20 @@ from ..studies.records import Phase, Study, Trial, TrialState
 from ..studies.store import StudyStore
 from ..studies.worker import worker_name
 from .accelerate_state import accelerate_state_kept
-from .backends import OptunaBackend
 from .checkpoints import CheckpointKeeper
 from .collection import quick_collection
 from .data.splits import Splits, SplitSource, splits_at
-from .errors import SearchFailed, StopSearch, TrialPaused, TrialTaken
+from .errors import SearchFailed, TrialPaused, TrialTaken
 from .interrupts import raise_if_interrupted, uninterrupted
 from .ladder import Ladder, alongside
 from .limits import Limits
+from .making.making import Making
 from .memory import MemoryLimits, ran_out_of_memory
 from .paths import StudyPaths
 from .plan import Plan
-from .ranks.ranks import ALONE, Ranks
+from .ranks.ranks import ALONE, END, Ranks
 from .sampling.chooser import Chooser
+from .sampling.optuna_trial import OptunaTrial
 from .sampling.population import BEGINNING, PBT, Population, Segment
 from .sampling.priors import Prior
 from .sampling.proposals import SpaceExhausted
@@ -49,7 +50,7 @@ from .trial.looks import looks_on
 from .trial.progress import Pulse, TrialCallback
 from .trial.run import TrialRun
 from .trial.signal_check import SignalCheck
-from .trial.trainer import twin_of
+from .trial.trainer import made_for
 from .verdict.flatness import Flatness
 from .view import View
 from .workers.devices import Room, device_name, take_threads
@@ -60,21 +61,12 @@ from .workers.study_watch import StudyWatch
 IDLE_S = 0.5
 
 
-class TrialLauncher(Protocol):
-    """Who runs a worker's trials in several processes, see `ranks.launch`."""
-
-    def warm_up(self) -> None:
-        """Get ready."""
-
-    def run(self, loop: SearchLoop, trial: Trial, heart: Heartbeat) -> None:
-        """Run a claimed trial to its end; raises as `SearchLoop.train` does."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class SearchLoop:
     """Runs trials of one study in this process, beside any number of other workers."""
 
-    trainer: Any  #: the template; never trained, never changed
+    making: Making  #: how the user's Trainer came to be
+    scores_predictions: bool = True  #: see `trial.training.Training`
     source: SplitSource
     plan: Plan
     baseline: Mapping[str, Any]
@@ -87,7 +79,7 @@ class SearchLoop:
     clock: Callable[[], float] = time.monotonic
     lease_s: float = LEASE_S
     renew_s: float = RENEW_S
-    launcher: TrialLauncher | None = None  #: who runs trials in several processes, where they are
+    launcher: Any = None  #: who runs trials in several processes, where they are: `ranks.launch.Launcher`
     room: Room | None = None  #: of the machine, where other workers of the study are on it
     ranks: Ranks = ALONE  #: which of the processes of a trial this one is
 
@@ -219,8 +211,6 @@ class SearchLoop:
             else:
                 self.launcher.run(self, trial, heart)
             self.keeper(trial).tidy(trial.number)
-        except StopSearch as stop:
-            raise stop.cause from stop.__cause__
         except SpaceExhausted:
             self.store.withdraw(trial.trial_id, worker=trial.worker)
         except TrialPaused:
@@ -232,18 +222,37 @@ class SearchLoop:
             heart.end()
 
     def train(self, trial: Trial, heart: Pulse) -> None:
-        """Train a claimed trial in this process; raises as `OptunaBackend.run` does, and `TrialPaused`."""
+        """Train a claimed trial in this process, to its end, whatever that is.
+
+        Raises `SpaceExhausted` if nothing is left to try, `TrialPaused` at a rung, `TrialTaken` if the trial is
+        somebody else's by now, and what ends the search: a full disk, a store that refuses, Ctrl-C.
+        """
+        self.take_threads(trial)
+        run = self.trial_run(trial, heart)
+        with run.tracked(), self.making.within():
+            try:
+                configuration = run.start(run.choose())
+                trainer = made_for(run, self.making, configuration)
+                checkpoint = run.segment.checkpoint
+                trainer.train(None if checkpoint is None else str(checkpoint))
+                run.look_for_signal()
+                run.predict(trainer)
+                run.ranks.tell(END)
+                run.complete()
+            except Exception as error:  # noqa: BLE001 - what a user's code raises is a failure of its trial
+                run.ended_by(error)
+            run.tell_optuna()
+
+    def take_threads(self, trial: Trial) -> None:
+        """Take this worker's share of the cores, which is larger where fewer trials run at a time."""
         if self.room is not None:
             rung = [] if trial.phase is Phase.SEARCH else self.store.trials(self.study.study_id)
             take_threads(self.room.threads(alongside(trial, rung, self.study.trials)))
-        run = self.trial_run(trial, heart)
-        with run.tracked():
-            self.backend(trial).run(twin_of(self.trainer, run), run)
 
     @property
     def device(self) -> str:
         """What trials run on here."""
-        return self.ranks.device(device_name(self.trainer.args.device))
+        return self.ranks.device(device_name(self.making.template.args.device))
 
     @property
     def paths(self) -> StudyPaths:
@@ -299,8 +308,12 @@ class SearchLoop:
             ranks=self.ranks,
             check=check,
             predicts_report=self.predicts_report(fraction),
+            scores_predictions=self.scores_predictions,
+            outputs=self.paths.outputs(trial.number),
             segment=segment,
-            looks=looks_on(fraction, self.trainer, self.source.splits({}), self.plan),
+            looks=looks_on(fraction, self.making.template, self.source.splits({}), self.plan),
+            optuna=self.optuna_trial(trial),
+            unsmoothed=self.unsmoothed,
             population=self.population,
             tracking=Tracking(
                 names=trackers_of(self.study),
@@ -318,7 +331,7 @@ class SearchLoop:
 
     def check(self, trial: Trial) -> SignalCheck | None:
         """Return what looks for a signal in a subset, for the first trial of a study whose metric may be flat."""
-        measured = self.trainer.compute_metrics is not None and not self.study.objective.endswith("loss")
+        measured = self.making.template.compute_metrics is not None and not self.study.objective.endswith("loss")
         if trial.number != 0 or not measured or self.fraction >= 1 or self.plan.pruner == PBT:
             return None
         return SignalCheck(
@@ -343,7 +356,7 @@ class SearchLoop:
 
     def resolve(self, params: Mapping[str, Any], *, fraction: float, seed: int) -> Configuration:
         """Return the resolved configuration of a trial on this worker's device."""
-        configuration = Configuration.resolve(self.trainer.args, params, fraction=fraction, seed=seed)
+        configuration = Configuration.resolve(self.making, params, fraction=fraction, seed=seed)
         too_large = ran_out_of_memory(self.store, self.study.study_id)
         return MemoryLimits(too_large, self.device, self.ranks.count).fitted(configuration)
 
@@ -351,15 +364,20 @@ class SearchLoop:
         """Return the splits with the training part at the configuration's fraction."""
         return splits_at(self.source, configuration.data, configuration.fraction, self.plan.seed)
 
-    def backend(self, trial: Trial) -> OptunaBackend:
-        """Return who runs a trial; what is compared on more data is compared to its end."""
-        return OptunaBackend(
-            storage=self.storage,
+    def optuna_trial(self, trial: Trial) -> OptunaTrial:
+        """Return Optuna's side of a trial; what is compared on more data is compared to its end."""
+        return OptunaTrial(
+            storage=ClaimedStorage(self.storage, trial.optuna_trial_id, self.store.patience),
             study_name=self.study.name,
             space=self.plan.space,
-            chooser=self.chooser,
+            proposals=self.chooser.proposals(trial),
             pruner=self.plan.pruner if trial.phase is Phase.SEARCH else "none",
         )
+
+    @property
+    def unsmoothed(self) -> bool:
+        """Whether losses are compared that smoothed labels would make larger, by as much as each trial smooths."""
+        return self.study.objective.endswith("loss") and "label_smoothing_factor" in self.plan.space.searched
 
     def stop_after_failures(self, since: str) -> None:
         """Raise `SearchFailed` when the last trials all failed; those before this search are forgiven."""

@@ -5,7 +5,6 @@ The lesson is in the store (trials that FAILED `oom`), so every worker and every
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +34,7 @@ class MemoryLimits:
             return configuration
         piece = largest_piece(batch, limit, self.processes)
         smaller = {BATCH: piece, STEPS: configuration.args.get(STEPS, 1) * (batch // piece), EVAL_BATCH: piece}
-        return dataclasses.replace(configuration, args={**configuration.args, **smaller})
+        return configuration.with_arguments(smaller)
 
     def limit(self, configuration: Configuration) -> int | None:
         """Return the smallest batch that was too large for such a model and such data here; None if none was."""

@@ -63,6 +63,15 @@ class RunOptions:
     trainer: str | None = opt(
         None, "your own function that makes the Trainer, with data and model in it", metavar="FILE.py:FUNCTION"
     )
+    script: str | None = opt(
+        None, "your own script, run until its Trainer would train; its words come after --", metavar="FILE.py"
+    )
+    words: list[str] = opt((), "the script's own words, after --", metavar="[-- WORDS...]")
+    report_data: str | None = opt(
+        None,
+        "with --trainer or --script, data to compare winner and baseline on [default: half of the evaluation set]",
+        metavar="NAME[:SPLIT]",
+    )
     model_init: str | None = opt(None, "your own function that makes the task's model", metavar="FILE.py:FUNCTION")
     compute_metrics: str | None = opt(
         None, "your own function that scores the task's predictions", metavar="FILE.py:FUNCTION"
@@ -148,6 +157,8 @@ def as_signature(options: type, *extra: inspect.Parameter) -> inspect.Signature:
         if "[default" not in text and item.default not in (None, False, ()):
             text = f"{text} [default: {item.default}]"
         option = typer.Option(flag, help=text, envvar=meta["env"], metavar=meta["metavar"], show_default=False)
+        if item.name == "words":  # the only ones without a flag
+            option = typer.Argument(help=text, metavar=meta["metavar"], show_default=False)
         parameters.append(
             inspect.Parameter(
                 item.name,

@@ -47,6 +47,10 @@ class StudyPaths:
         names = (path.name.partition("-")[0] for path in (self.folder / "trials").glob("*"))
         return sorted({int(name) for name in names if name.isdecimal()})
 
+    def outputs(self, number: int) -> Path:
+        """What the model of trial `number` says of the rows of the report split, see `trial.outputs`."""
+        return self.folder / "report" / f"{number}.npz"
+
     def model(self, number: int) -> Path:
         """Where the retrained model of trial `number` goes unless the user names a folder."""
         return self.folder / "models" / f"trial-{number}"

@@ -1,4 +1,4 @@
-"""A search problem: everything that makes a study the study it is, and the Trainer that its trials are twins of.
+"""A search problem: everything that makes a study the study it is, and how the Trainers of its trials are made.
 
 `task_problem` makes one from a task and a model (the command line's road), `trainer_problem` from a Trainer that a
 programmer made; `study_run` searches it.
@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
+from ..spaces.presets import set_by_user
 from ..spaces.space import Space
 from .data.prepared import check_subset
 from .data.splits import Splits, SplitSource, labels_of, row_count
-from .model.adapter_check import uses_adapters, usual_values
+from .making.making import Making
+from .model.adapter_check import uses_adapters
 from .objectives import Objective
 from .plan import Plan
 from .sampling.population import PBT, check_changeable
@@ -32,7 +34,7 @@ ScorePredictions = Callable[[Any, Any], float]
 class Problem:
     """What is searched: a template Trainer, the data behind it, a space, one objective that steers."""
 
-    trainer: Any
+    making: Making  #: how the template came to be, and how others like it are made
     source: SplitSource
     plan: Plan
     objective: str
@@ -47,15 +49,26 @@ class Problem:
     remarks: tuple[str, ...] = ()  #: worth telling the user before the search
     as_it_is: bool = False  #: whether the template's own values are the baseline, and not what a preset recommends
 
+    @property
+    def trainer(self) -> Any:
+        """The template: never trained, never changed."""
+        return self.making.template
+
     def baseline(self) -> dict[str, Any]:
-        """Return the default configuration, brought inside the space: what the template would train with."""
-        args = self.trainer.args
-        defaults = {name: getattr(args, name) for name in self.plan.space.names if "." not in name}
+        """Return the default configuration: what the template would train with, inside the space or not.
+
+        Where a preset recommends values, it is these, and what it does not say is brought inside the space.
+        """
+        names = [name for name in self.plan.space.names if "." not in name or self.making.decides(name)]
+        defaults = {name: self.making.value_of(name) for name in names}
         defaults |= {f"model.{name}": value for name, value in _model_settings(self.trainer).items()}
         defaults |= {"data.max_length": self.max_length}
-        defaults |= usual_values() if uses_adapters(self.plan.space) else {}
+        if uses_adapters(self.plan.space):
+            defaults |= {f"peft.{name}": value for name, value in self.making.peft_values().items()}
         values = {name: getattr(value, "value", value) for name, value in defaults.items()}
-        return self.plan.space.baseline(values, defaults_first=self.as_it_is)
+        if self.as_it_is:
+            return self.plan.space.as_it_is(values, fixed=set_by_user(self.plan.space))
+        return self.plan.space.baseline(values)
 
 
 def common_identity(trainer: Any, plan: Plan, objective: str, direction: str) -> dict[str, Any]:

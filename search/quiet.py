@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,6 +23,7 @@ LIBRARIES = (
     "huggingface_hub",
     "ray",
     "mlflow",
+    "setfit",
     "hpsearch",
 )
 
@@ -111,3 +113,10 @@ def write_to_log(log: Path) -> None:
     for stream in (1, 2):
         os.dup2(file, stream)
     os.close(file)
+
+
+@contextmanager
+def chatter_away() -> Iterator[None]:
+    """Silence the libraries where there is no study yet whose log could take their chatter."""
+    with tempfile.TemporaryDirectory() as folder, chatter_to(Path(folder) / "log.txt"):
+        yield

@@ -20,7 +20,7 @@ from .winner.places import last_part
 
 SPACE_FILE = "space.yaml"
 #: Options that hold a place: a path of this machine, or a name on the hub.
-PLACES = ("data_dir", "train_file", "validation_file", "model")
+PLACES = ("data_dir", "train_file", "validation_file", "model", "script")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +46,8 @@ def recipe(study: Study, *, to_publish: bool = False) -> Recipe:
     for name, value in constants.items():
         words += ["--set", f"{name}={value}"]
     words += strategy_flags(Strategy.of(study)) + limit_flags(Limits.of(study))
+    own = [str(word) for word in kept.get("words") or ()]
+    words += ["--", *(map(last_part, own) if to_publish else own)] if own else []
     return Recipe(shlex.join(words), text)
 
 
@@ -61,7 +63,7 @@ def flags(kept: Mapping[str, Any]) -> list[str]:
     words: list[str] = []
     for item in dataclasses.fields(RunOptions):
         value = kept.get(item.name, item.default)
-        if value in (None, [], ()) or value == item.default:
+        if value in (None, [], ()) or value == item.default or item.name == "words":  # which come last
             continue
         flag = item.metadata["flag"] or "--" + item.name.replace("_", "-")
         if value is True:

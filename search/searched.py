@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-from transformers import Trainer
-
 from ..spaces.errors import BadInput
 from ..spaces.loading import load_space
 from ..spaces.space import Space
@@ -22,13 +20,17 @@ from .checks import (
     check_trials,
 )
 from .limits import Limits
+from .making.making import Making
 from .objectives import first_and_weighed
 from .options import DEFAULT_STORE
-from .own.call import built_by
 from .own.code import OwnCode
 from .own.factory import factory_name
+from .own.guard import check_guarded
+from .own.made_by import making_by
 from .own.problem import LOSS
 from .plan import Plan
+from .protocol.protocol_making import making_of as any_making
+from .protocol.table import is_trainer
 from .ranks.batch import check_shareable
 from .replay import Replay, replay
 from .sampling.population import score_from
@@ -38,7 +40,7 @@ from .study_run import StudyRun, open_study, run_of
 from .talk import tell
 from .trackers.trackers import check_trackers
 from .trackers.tracking import prepare_trackers
-from .trainer_problem import checked_problem, trainer_seed
+from .trainer_problem import check_trainer, checked_problem, trainer_seed
 from .verdict.pareto import front_of
 from .verdict.verdict import conclude
 from .verdict.words import summary_lines
@@ -141,10 +143,11 @@ def search_trainer(
     fork: str | None = None,
     stop_when_flat: bool = False,
     report_to: str | Sequence[str] = (),
+    report_dataset: Any = None,
     quiet: bool = False,
     **how: Unpack[HowOptions],
 ) -> SearchedStudy:
-    """Search the hyperparameters of any `transformers.Trainer` that has a `model_init`; the Trainer stays as it is.
+    """Search the hyperparameters of a Trainer, whatever its class and library; the Trainer itself stays as it is.
 
     `trainer` may also be a function that makes the Trainer. It has to be one, at the top of a module that can be
     imported, where the trials are to run in other processes (`jobs=2`) or on a Ray cluster (`backend="ray"`, with
@@ -172,6 +175,9 @@ def search_trainer(
 
     With `stop_when_flat` nothing more is proposed once another trial could gain no more than noise.
 
+    Winner and baseline are compared on `report_dataset`, of which nothing else is chosen; unless it is given, on half
+    of what the Trainer evaluates on, where that can be halved.
+
     Each trial is a run in the trackers that `report_to` names (`tensorboard`, `mlflow`, `wandb`, `trackio`), and not in
     those that the Trainer's own arguments name.
 
@@ -183,11 +189,17 @@ def search_trainer(
     """
     who, climbs = workers_and_strategy(how, pruner)
     who.check_store(store)
-    template, code = made_by(trainer, travels=who.travels, quiet=quiet)
+    if report_dataset is not None and who.travels:
+        raise BadInput(
+            "a report_dataset cannot travel to other workers",
+            hint="search with one worker here, or with `hpsearch run --trainer FILE.py:FUNCTION --report-data NAME`",
+        )
+    searched = _space(space)
+    making, code = making_of(trainer, searched, travels=who.travels, seed=seed, quiet=quiet)
     plan = Plan(
-        space=_space(space),
+        space=searched,
         fraction=check_fraction(subset),
-        seed=check_seed(trainer_seed(template) if seed is None else seed),
+        seed=check_seed(trainer_seed(making.template) if seed is None else seed),
         score_from=score_from(pruner, check_score(score)),
         sampler=check_sampler(sampler),
         pruner=check_pruner(pruner),
@@ -200,7 +212,9 @@ def search_trainer(
     )
     folder = None if output_dir is None else Path(output_dir)
     check_places(store, study, fork=fork, output_dir=folder)
-    problem = checked_problem(template, plan, steering or LOSS, direction, weighed)
+    problem = checked_problem(
+        making, plan, steering or LOSS, direction, weighed, confirm=climbs.confirm, report=report_dataset
+    )
     check_shareable(problem, who.processes_per_trial)
     asked: dict[str, Any] = {
         "name": study,
@@ -238,13 +252,21 @@ def say_verdict(run: StudyRun) -> None:
         run.view.say(line)
 
 
-def made_by(trainer: Any, *, travels: bool, quiet: bool = False) -> tuple[Any, OwnCode]:
-    """Return the Trainer, made here if a function was given, and the name by which others make it if it `travels`."""
+def making_of(
+    trainer: Any, space: Space, *, travels: bool, seed: int | None = None, quiet: bool = False
+) -> tuple[Making, OwnCode]:
+    """Return how the Trainer comes to be, and the name by which others make it if it `travels`.
+
+    Raises `BadInput` for a search that would begin again wherever it travels, and as `factory_name` and `making_by`.
+    """
+    check_guarded(trainer if travels else None)
     code = OwnCode(trainer=factory_name(trainer) if travels else None)
-    if isinstance(trainer, Trainer) or not callable(trainer):
-        return trainer, code
+    if is_trainer(trainer) or not callable(trainer):
+        check_trainer(trainer)
+        return any_making(trainer), code
     shown = f"the function {getattr(trainer, '__qualname__', type(trainer).__qualname__)!r}"
-    return built_by(trainer, shown, (lambda line: None) if quiet else tell), code
+    say = (lambda line: None) if quiet else tell
+    return making_by(trainer, shown, space, seed=seed, say=say), code
 
 
 def _space(given: Space | Mapping[str, Any] | str) -> Space:

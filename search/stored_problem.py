@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,8 @@ from .model.models import ModelSource, check_model
 from .objectives import first_and_weighed
 from .options import RunOptions, assignments, listed
 from .own.code import NO_CODE, OwnCode, short_name
+from .quiet import chatter_away
+from .redaction import redacted
 from .tasks import Task, custom_task, task_named
 
 #: The seed where nobody says another.
@@ -32,6 +32,8 @@ PROBLEM_OPTIONS = (
     "text_columns",
     "label_column",
     "trainer",
+    "script",
+    "words",
     "model_init",
     "compute_metrics",
     "model",
@@ -42,6 +44,7 @@ PROBLEM_OPTIONS = (
     "score",
     "subset",
     "select_on",
+    "report_data",
     "sampler",
     "pruner",
     "precision",
@@ -61,10 +64,10 @@ def stored_problem(
     Raises `StudyChanged` if data or model are no longer what they were, `BadInput` for code that is not said.
     """
     kept = study.spec["notes"].get("options")
-    if code.trainer is not None and (kept is None or OwnCode.of(kept).trainer):
-        from .own.factory import factory_problem
+    if code.makes_trainer and (kept is None or OwnCode.of(kept).makes_trainer):
+        from .own.problem import study_problem
 
-        return factory_problem(code.trainer, study)
+        return study_problem(code, study)
     if kept is None:
         raise BadInput(
             f"study {study.name!r} was made in Python, with a Trainer that only your program can make",
@@ -101,8 +104,9 @@ def study_name(options: RunOptions) -> str:
     """Return the study's name: as given, or task and model."""
     if options.study is not None:
         return options.study
-    if options.trainer is not None:
-        return short_name(options.trainer)
+    own = options.trainer or options.script
+    if own is not None:
+        return short_name(own)
     return f"{task_of(options).name}-{model_of(options).short_name}"
 
 
@@ -140,7 +144,7 @@ def problem_of(
     In a study that is there already, task and model keep their names, wherever their files are by now. Data of that
     fingerprint need not be loaded again.
     """
-    if options.trainer is not None:
+    if OwnCode.of(options).makes_trainer:
         return with_notes(own_problem_of(options, space), options)
     model, task = model_of(options), task_of(options)
     if study is not None:
@@ -211,6 +215,7 @@ def kept_options(options: RunOptions) -> dict[str, Any]:
     for name in ("data_dir", "train_file", "validation_file"):
         if kept[name] is not None and Path(kept[name]).exists():
             kept[name] = str(Path(kept[name]).absolute())
+    kept["words"] = [redacted(str(word)) for word in options.words]
     if Path(options.model).is_dir():
         kept["model"] = str(Path(options.model).absolute())
     return {**kept, "model_config": list(options.model_config)}
@@ -221,12 +226,3 @@ def cache_folder() -> Path:
     import platformdirs
 
     return Path(os.environ.get("HPSEARCH_CACHE") or platformdirs.user_cache_dir("hpsearch"))
-
-
-@contextmanager
-def chatter_away() -> Iterator[None]:
-    """Silence the libraries where there is no study yet whose log could take their chatter."""
-    from .quiet import chatter_to
-
-    with tempfile.TemporaryDirectory() as folder, chatter_to(Path(folder) / "log.txt"):
-        yield

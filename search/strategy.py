@@ -13,6 +13,7 @@ from typing import Any, TypedDict
 
 from ..spaces.errors import BadInput, did_you_mean
 from ..studies.records import Study
+from .options import RunOptions
 
 LADDER, SINGLE = "ladder", "single"
 NONE, QUICK, FULL = "none", "quick", "full"
@@ -135,4 +136,16 @@ def strategy_of(
         confirm=confirm or (QUICK if retrain else NONE),
         finalists=finalists,
         seeds=seeds,
+    )
+
+
+def strategy_for(options: RunOptions) -> Strategy:
+    """Return how far the best configurations are followed. Raises `BadInput`."""
+    return strategy_of(
+        pruner=options.pruner,
+        retrain=not options.no_retrain,
+        strategy=options.strategy,
+        confirm=options.confirm,
+        finalists=options.finalists,
+        seeds=options.seeds,
     )

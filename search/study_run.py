@@ -17,11 +17,13 @@ from ..studies.optuna_study import open_optuna_study
 from ..studies.patience import PATIENCE_S, Patience
 from ..studies.records import Study
 from ..studies.store import StudyStore
+from .backends import search_by_trainer
 from .begun import as_begun, rules_kept
 from .limits import Limits
-from .loop import SearchLoop, TrialLauncher
+from .loop import SearchLoop
 from .objectives import kept
 from .own.code import NO_CODE, OwnCode
+from .own.printed import LOG
 from .paths import DEFAULT_OUTPUT, StudyPaths, writable_folder
 from .problem import Problem
 from .quiet import chatter_to
@@ -47,7 +49,7 @@ class StudyRun:
     timeout: float | None = None
     verbose: bool = False
     code: OwnCode = NO_CODE  #: the user's own, by the names that other workers find it by
-    launcher: TrialLauncher | None = None  #: who runs trials in several processes, where they are
+    launcher: Any = None  #: who runs trials in several processes, where they are: `ranks.launch.Launcher`
     room: Room | None = None  #: of the machine, where other workers of the study are on it
     ranks: Ranks = ALONE  #: which of the processes of a trial this one is
 
@@ -62,7 +64,7 @@ class StudyRun:
             self.store.patience = Patience(seconds=PATIENCE_S, say=self.view.say)
             storage = optuna_storage(self.store.url)
             self.enter_in_optuna(storage)
-            self.loop(storage).run()
+            search_by_trainer(self.problem.trainer, "optuna", self.study, self.store, self.loop(storage).run)
 
     def finished(self) -> int:
         """Return how many trials of the total are done."""
@@ -72,7 +74,8 @@ class StudyRun:
     def loop(self, storage: Any) -> SearchLoop:
         """Return the loop over the trials."""
         return SearchLoop(
-            trainer=self.problem.trainer,
+            making=self.problem.making,
+            scores_predictions=self.problem.score_predictions is not None,
             source=self.problem.source,
             plan=self.problem.plan,
             baseline=self.problem.baseline(),
@@ -113,6 +116,9 @@ class StudyRun:
         """Send the libraries' chatter to the study's log."""
         self.paths.folder.mkdir(parents=True, exist_ok=True)
         with chatter_to(self.paths.log, also_stderr=self.verbose):
+            printed = self.problem.making.printed
+            while printed:
+                LOG.info("%s", printed.pop(0))
             yield
 
 

@@ -15,15 +15,17 @@ from .data.collator import TaskCollator
 from .data.prepared import TRAIN, VALIDATION, Prepared, check_length, prepare
 from .data.raw import RawData
 from .data.splits import Splits
+from .making.making import Making
 from .metrics import compute_metrics, score
 from .model.adapter_check import check_adapters, uses_adapters
 from .model.models import TINY, ModelInit, ModelSource, load_tokenizer, model_fingerprint
 from .model.precision import precision_arguments, resolve_precision
 from .objectives import SECONDS, Objective, name_and_direction, weighed_by_name
+from .own.call import telling_where
 from .own.code import NO_CODE, OwnCode
 from .own.parts import OwnModelInit, check_outputs, own_identity, own_metrics, own_model_init
 from .plan import Plan
-from .probe import check_objective_is_returned
+from .probe import try_out
 from .problem import Problem, ScorePredictions, check_plan, check_subset_of, common_identity, rows_of
 from .tasks import Task, check_objective
 from .trainer_problem import key_and_direction
@@ -108,12 +110,14 @@ def task_problem(
     check_space(plan, model_init, pair=len(task.text_columns) == 2)
     precision, why = resolve_precision(precision)
     source = PreparedSource(raw, tokenizer, seed=plan.seed, cache=cache, select_on=select_on)
-    trainer = task_trainer(model_init, source.prepared(), template_arguments(plan, precision, cache), own_metrics(code))
-    own_names = [objective, *(one.name for one in against)] if code.compute_metrics is not None else []
-    check_task_trainer(trainer, model_init, plan, own_names)
+    arguments = template_arguments(plan, precision, cache)
+    with telling_where(code.model_init):
+        trainer = task_trainer(model_init, source.prepared(), arguments, own_metrics(code))
+    check_task_trainer(trainer, model_init, plan)
+    making = Making.of(trainer)
     identity = task_identity(source.prepared(), model_init, precision, select_on)
-    return Problem(
-        trainer=trainer,
+    problem = Problem(
+        making=making,
         source=source,
         plan=plan,
         objective=objective,
@@ -127,6 +131,10 @@ def task_problem(
         notes={"model": model.name, "rows": rows_of(source.splits({})), "task": task.to_dict()},
         remarks=(*raw.notes, f"precision {precision}: {why}", *cautions(model, trainer, source, plan)),
     )
+    if code.compute_metrics is not None:
+        try_out(problem, [objective, *(one.name for one in against)])
+    check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
+    return problem
 
 
 def check_space(plan: Plan, model_init: ModelInit | OwnModelInit, *, pair: bool) -> None:
@@ -136,19 +144,12 @@ def check_space(plan: Plan, model_init: ModelInit | OwnModelInit, *, pair: bool)
     check_lengths(plan.space, model_init.tokenizer, pair=pair)
 
 
-def check_task_trainer(
-    trainer: Trainer, model_init: ModelInit | OwnModelInit, plan: Plan, own_names: Sequence[str]
-) -> None:
-    """Raise `BadInput` for a model that does not suit the task or the space, then for metrics of the user's own that
-    lack one of `own_names`, then for a subset that is too small.
-    """
+def check_task_trainer(trainer: Trainer, model_init: ModelInit | OwnModelInit, plan: Plan) -> None:
+    """Raise `BadInput` for a model that does not suit the task or the space."""
     own = isinstance(model_init, OwnModelInit)
     if own:
         check_outputs(trainer.model, model_init.task)
     check_adapters(trainer.model, plan.space, freezes=None if own else model_init.source.freeze_encoder)
-    if own_names:
-        check_objective_is_returned(trainer, own_names[0], own_names[1:])
-    check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
 
 
 def cautions(model: ModelSource, trainer: Trainer, source: PreparedSource, plan: Plan) -> Iterator[str]:

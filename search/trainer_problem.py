@@ -6,97 +6,133 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from transformers import Trainer, TrainingArguments
+from transformers import TrainingArguments
 
 from ..spaces import binding
 from ..spaces.errors import BadInput
-from ..spaces.presets import recommends_training
+from ..spaces.space import Space
 from .data.fingerprints import dataset_fingerprint, model_config_fingerprint
 from .data.splits import GivenSplits
 from .data.streams import check_share, is_stream, share_words
 from .data.trainer_data import check_data
+from .making.making import Making
 from .max_steps import without_epochs
-from .model.adapter_check import check_adapters
-from .objectives import check_not_lost, weighed_by_name
+from .model.adapter_check import check_adapters, uses_adapters
+from .objectives import check_not_lost, usual_direction, weighed_by_name
 from .plan import Plan
-from .probe import check_objective_is_returned
+from .probe import UNCHANGED, try_out
 from .problem import Problem, check_plan, check_subset_of, common_identity, rows_of
+from .protocol.table import is_trainer
+from .strategy import NONE
 from .trainer_settings import trainer_settings
 from .trial.early_stopping import check_stopping, stopping_words
 from .trial.looks import looks_words
 from .trial.trainer import accepted_sections
 
 
-def trainer_problem(trainer: Any, plan: Plan, *, objective: str, direction: str) -> Problem:
-    """Return the problem of a Trainer that has a `model_init`; its plan is `plan`, fitted to the Trainer.
+def trainer_problem(
+    making: Making, plan: Plan, *, objective: str, direction: str, half: bool = False, report: Any = None
+) -> Problem:
+    """Return the problem of a user's Trainer; its plan is `plan`, fitted to the Trainer.
+
+    Winner and baseline are compared on `report`, a data set of the user's, or on `half` of what it evaluates on.
 
     Raises `BadInput` for a Trainer that cannot be searched.
     """
-    check_trainer(trainer)
+    trainer = making.template
+    making.check()
+    making.refuse(plan)
+    check_data(making)
     plan = without_epochs(plan, trainer.args)
-    model_names = None if accepted_sections(trainer.model_init) else ()
-    binding.check(plan.space, model=model_names, data=(), arguments=type(trainer.args))
+    check_names(making, plan.space)
     check_plan(plan)
-    check_adapters(trainer.model, plan.space)
     check_stopping(trainer, plan)
-    check_subset(trainer, plan)
-    source = GivenSplits(trainer)
+    check_subset(making, plan)
+    source = GivenSplits(
+        making.train_dataset, making.eval_dataset, report=report, report_seed=plan.seed if half else None
+    )
     return Problem(
-        trainer=trainer,
+        making=making,
         source=source,
         plan=plan,
         objective=objective,
         direction=direction,
         task_name="python",
-        model_name=type(trainer.model).__name__,
-        identity=trainer_identity(trainer) | common_identity(trainer, plan, objective, direction),
+        model_name=type(making.users.model).__name__,
+        identity=trainer_identity(making)
+        | common_identity(trainer, plan, objective, direction)
+        | ({"report": HALF} if half else {})
+        | ({} if report is None else {"report": dataset_fingerprint(report)}),
         notes={"rows": rows_of(source.splits({}))},
-        remarks=(*remarks(trainer, plan, objective), *looks_words(trainer, source.splits({}), plan)),
-        as_it_is=recommends_training(plan.space),
+        remarks=(*remarks(making, plan, objective), *looks_words(trainer, source.splits({}), plan)),
+        as_it_is=not uses_adapters(plan.space) or making.call.value_of("peft_config") is not None,
     )
 
 
-def remarks(trainer: Any, plan: Plan, objective: str) -> Iterator[str]:
+def remarks(making: Making, plan: Plan, objective: str) -> Iterator[str]:
     """Yield what is worth telling of a Trainer before its search."""
-    if plan.fraction < 1 and is_stream(trainer.train_dataset):
+    trainer = making.template
+    if plan.fraction < 1 and is_stream(making.train_dataset):
         yield share_words(trainer.args.max_steps, plan.fraction)
     yield from stopping_words(trainer, objective)
+    for name, why in making.refusals().items():
+        yield f"{name} cannot be copied ({why}): your code is run again for each trial"
 
 
-def trainer_identity(trainer: Any) -> dict[str, Any]:
+def trainer_identity(making: Making) -> dict[str, Any]:
     """Return the part of the identity that says which Trainer, data and model."""
-    settings = trainer_settings(trainer)
+    trainer, users = making.template, making.users
+    settings = trainer_settings(users)
     return {
         **({"settings": settings} if settings else {}),
-        "trainer": f"{type(trainer).__module__}.{type(trainer).__qualname__}",
+        "trainer": f"{type(users).__module__}.{type(users).__qualname__}",
         "data": {
-            "train": dataset_fingerprint(trainer.train_dataset),
-            "selection": dataset_fingerprint(trainer.eval_dataset),
+            "train": dataset_fingerprint(making.train_dataset),
+            "selection": None if making.eval_dataset is None else dataset_fingerprint(making.eval_dataset),
         },
-        "model": {"name": type(trainer.model).__name__, "fingerprint": model_config_fingerprint(trainer.model)},
+        "model": {"name": type(users.model).__name__, "fingerprint": model_config_fingerprint(trainer.model)},
     }
 
 
-def check_trainer(trainer: Any) -> None:
-    """Raise `BadInput` if `trainer` lacks what a search needs."""
-    if not isinstance(trainer, Trainer):
-        raise BadInput(f"a transformers.Trainer is needed, got {type(trainer).__name__}")
-    if trainer.model_init is None:
+def check_names(making: Making, space: Space) -> None:
+    """Raise `BadInput` for a space with a name that nobody takes in this Trainer."""
+    trainer = making.template
+    model_names: tuple[str, ...] | None = ()
+    if trainer.model_init is not None and accepted_sections(trainer.model_init):
+        model_names = None
+    bound = {name: parameter for name, parameter in space.parameters.items() if not making.decides(name)}
+    if bound:
+        binding.check(Space(bound, name=space.name), model=model_names, data=(), arguments=making.arguments.kind)
+    for name in (name for name in space.searched if name in bound):
+        why = making.ignores(name)
+        if why is not None:
+            raise BadInput(f"{name} in the space would change nothing: {why}", hint=f"leave {name} out of the space")
+    if not any(name.startswith("peft.") for name in bound):
+        return
+    if trainer.model_init is not None:
+        check_adapters(trainer.model, space)
+    elif making.call.value_of("peft_config") is None:
         raise BadInput(
-            "the trainer was made with a model, not with a model_init",
-            hint="pass Trainer(model_init=function): each trial needs a new model",
+            f"the space has names of peft, and this {type(trainer).__name__} was made without adapters",
+            hint="give it a peft_config, whose fields are then searched, or a model_init",
         )
-    check_data(trainer)
 
 
-def check_subset(trainer: Any, plan: Plan) -> None:
+def check_trainer(trainer: Any) -> None:
+    """Raise `BadInput` for what is no Trainer."""
+    if not is_trainer(trainer):
+        raise BadInput(f"a transformers.Trainer is needed, got {type(trainer).__name__}")
+
+
+def check_subset(making: Making, plan: Plan) -> None:
     """Raise `BadInput` for a subset of the training data that cannot be searched on."""
-    streams = is_stream(trainer.train_dataset)
-    check_schedule(trainer.args, plan.fraction, streams=streams)
+    args, train = making.template.args, making.train_dataset
+    streams = is_stream(train)
+    check_schedule(args, plan.fraction, streams=streams)
     if streams:
-        check_share(trainer.args.max_steps, plan.fraction)
-    else:
-        check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
+        check_share(args.max_steps, plan.fraction)
+    elif not isinstance(train, dict):
+        check_subset_of(train, plan, batch=args.per_device_train_batch_size)
 
 
 def check_schedule(args: TrainingArguments, fraction: float, *, streams: bool) -> None:
@@ -118,18 +154,68 @@ def check_schedule(args: TrainingArguments, fraction: float, *, streams: bool) -
         )
 
 
-def checked_problem(
-    trainer: Any, plan: Plan, objective: str, direction: str | None, weighed: Iterable[str] = ()
-) -> Problem:
-    """Return the problem of a Trainer; `weighed` are names of what its objective is weighed against.
+#: How an identity says that the report split is half of what the Trainer evaluates on.
+HALF = "half of the evaluation set"
+#: Rows of an evaluation set that is halved, at the least.
+FEWEST_HALVED = 20
 
-    Raises `BadInput` for a Trainer that cannot be searched, or whose evaluation does not return one of them.
+
+def can_be_halved(making: Making, objective: str) -> bool:
+    """Return whether half of an evaluation set can be kept for the report: with rows, and a score that is one of rows.
+
+    An evaluator's data are its own, and of several sets nobody knows which rows belong together.
+    """
+    given, trainer = making.eval_dataset, making.template
+    if given is None or isinstance(given, dict) or is_stream(given) or len(given) < FEWEST_HALVED:
+        return False
+    if getattr(trainer.args, "batch_eval_metrics", False):
+        return False
+    return objective.endswith("loss") or trainer.compute_metrics is not None
+
+
+def checked_problem(
+    making: Making,
+    plan: Plan,
+    objective: str,
+    direction: str | None,
+    weighed: Iterable[str] = (),
+    *,
+    confirm: str = NONE,
+    report: Any = None,
+) -> Problem:
+    """Return the problem of a Trainer that was tried out; `weighed` are names of what its objective is weighed against.
+
+    With a `confirm`, half of its evaluation set is the report split, where its evaluation can do with half of them and
+    no `report` is given. Raises `BadInput` for a Trainer that cannot be searched, or whose evaluation does not return
+    one of these names.
     """
     key, direction = key_and_direction(objective, direction)
     against = weighed_by_name(weighed)
-    problem = trainer_problem(trainer, plan, objective=key, direction=direction)
-    check_objective_is_returned(trainer, key, [one.name for one in against])
-    return dataclasses.replace(problem, weighed=against)
+    half = report is None and confirm != NONE and can_be_halved(making, key)
+    problem = trainer_problem(making, plan, objective=key, direction=direction, half=half, report=report)
+    tried = try_out(problem, [key, *(one.name for one in against)])
+    if half and not tried.in_parts:
+        problem = trainer_problem(making, plan, objective=key, direction=direction)
+    told = [*(() if tried.learned else [UNCHANGED]), *(() if confirm == NONE else report_words(problem))]
+    return dataclasses.replace(problem, weighed=against, remarks=(*problem.remarks, *told))
+
+
+def report_words(problem: Problem) -> Iterator[str]:
+    """Yield what the winner and the baseline are compared on."""
+    parts = problem.source.splits({})
+    if parts.report is None:
+        yield (
+            "the evaluation set cannot be halved, so winner and baseline are compared on the rows that trials were "
+            "chosen by: there is no interval, and the gain is optimistic"
+        )
+        return
+    if problem.identity.get("report") != HALF:
+        yield f"winner and baseline are compared on the {len(parts.report):,} rows of the report data"
+        return
+    yield (
+        f"of the {len(parts.selection) + len(parts.report):,} rows of the evaluation set, {len(parts.selection):,} "
+        f"choose, and {len(parts.report):,} compare the winner with the baseline"
+    )
 
 
 def trainer_seed(trainer: Any) -> int:
@@ -143,8 +229,7 @@ def key_and_direction(objective: str, direction: str | None) -> tuple[str, str]:
     Raises `BadInput` for another direction, or a loss to maximize.
     """
     key = objective if objective.startswith("eval_") else f"eval_{objective}"
-    is_loss = key.endswith("loss")
     if direction not in (None, "minimize", "maximize"):
         raise BadInput(f"unknown direction {direction!r}", hint="minimize or maximize")
     check_not_lost(key, direction)
-    return key, direction or ("minimize" if is_loss else "maximize")
+    return key, direction or usual_direction(key)

@@ -29,7 +29,7 @@ def further_arguments(kind: type) -> list[str]:
     """Return the names that the constructors of a class take and that of `transformers.Trainer` does not."""
     usual = inspect.signature(Trainer.__init__).parameters
     names: dict[str, None] = {}
-    for one in kind.__mro__[: kind.__mro__.index(Trainer)]:
+    for one in kind.__mro__[: kind.__mro__.index(Trainer if issubclass(kind, Trainer) else object)]:
         if "__init__" in vars(one):
             names |= dict.fromkeys(inspect.signature(one.__init__).parameters)  # type: ignore[misc]
     return [name for name in names if name not in usual]

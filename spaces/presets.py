@@ -91,19 +91,12 @@ _LORA = Space(
 )
 
 
-def recommends_training(space: Space) -> bool:
-    """Return whether a space is a preset of nothing but training arguments, perhaps with some fixed or left out.
-
-    What such a preset recommends is ours; `head` and `lora` are ways of training of their own, which have their values.
-    """
-    preset = PRESETS.get(space.name)
-    searched = {name: space.parameters[name] for name in space.searched}
-    return (
-        preset is not None
-        and not any("." in name for name in preset.names)
-        and all(preset.parameters.get(name) == parameter for name, parameter in searched.items())
-    )
-
-
 PRESETS: dict[str, Space] = {space.name: space for space in (_DEFAULT, _SMALL, _HEAD, _LORA)}
 """`default` for tens of trials, `small` for at most ten, `head` for a frozen encoder, `lora` for adapters on one."""
+
+
+def set_by_user(space: Space) -> list[str]:
+    """Return the names that the user has fixed: the constants, but for those of the preset that the space began as."""
+    preset = PRESETS.get(space.name)
+    known = {} if preset is None else preset.parameters
+    return [name for name in space.names if name not in space.searched and known.get(name) != space.parameters[name]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -17,7 +17,7 @@ from .conditions import awaited, in_order, met
 from .errors import BadInput, did_you_mean
 from .parameter import Parameter
 from .parameters import Constant, Float, Int, parameter_from
-from .values import Value, shown
+from .values import Value, is_scalar, shown
 
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _SEEDS = ("seed", "data_seed")
@@ -104,14 +104,32 @@ class Space:
             return False
         return True
 
-    def baseline(self, defaults: Mapping[str, Any], *, defaults_first: bool = False) -> dict[str, Value]:
+    def baseline(self, defaults: Mapping[str, Any]) -> dict[str, Value]:
         """Return the recommended configuration, the first of every search.
 
         Each parameter takes its own default; without one, the value in `defaults` or the nearest to it
-        inside; without that too, its middle. With `defaults_first` what is in `defaults` goes before its own,
-        but for a value that is none of a parameter's choices.
+        inside; without that too, its middle.
         """
-        return self.walk(lambda name, parameter: _recommended(parameter, name, defaults, defaults_first))
+        return self.walk(lambda name, parameter: _recommended(parameter, name, defaults, False))
+
+    def as_it_is(self, values: Mapping[str, Any], fixed: Collection[str] = ()) -> dict[str, Value]:
+        """Return `values` as a configuration of this space's names, inside of it or not; `fixed` ones are constants.
+
+        Which names count is as for the nearest configuration inside; what is not in `values` is that one's.
+        """
+
+        def own(name: str, nearest: Value) -> Value:
+            inside = name not in values or name in fixed or self._parameters[name].contains(values[name])
+            return nearest if inside or not is_scalar(values[name]) else values[name]
+
+        return {name: own(name, nearest) for name, nearest in self.nearest(values).items()}
+
+    def nearest(self, values: Mapping[str, Any]) -> dict[str, Value]:
+        """Return the configuration of this space that is nearest to `values`; the middle of what they lack.
+
+        A value that is none of a parameter's choices is near to none of them: the middle one stands for it.
+        """
+        return self.walk(lambda name, parameter: _recommended(parameter, name, values, True))
 
     def size(self) -> int | None:
         """Return the number of distinct configurations, None when there is no end of them."""

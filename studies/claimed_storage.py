@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 FAILURE = "failure"
 #: Optuna's attribute that says why a trial runs a configuration again, see `records.Phase`.
 PHASE = "phase"
+#: Optuna's attribute with the values of a baseline that are outside the space; Optuna has the nearest ones.
+OUTSIDE = "outside"
 #: Failures that the configuration is to blame for: the same again would fail again.
 BLAMED = frozenset(one.value for one in (Failure.OOM, Failure.NAN, Failure.TIMEOUT, Failure.CODE))
 
@@ -38,22 +40,14 @@ class ClaimedStorage:
       propose their like again (pains B9), while TPE ranks such a pruned one last.
     - A database that is away is waited for.
 
-    And with `ended`, which returns our row of the trial once it is finished, nothing else is told to Optuna: it takes
-    for a failure what is none (a Ctrl-C at the wrong moment).
+    A baseline outside the space is not there, either: Optuna knows the nearest values, which nobody ran.
     """
 
-    def __init__(
-        self,
-        storage: RDBStorage,
-        optuna_trial_id: int | None,
-        patience: Patience,
-        ended: Callable[[], Trial | None] | None = None,
-    ) -> None:
+    def __init__(self, storage: RDBStorage, optuna_trial_id: int | None, patience: Patience) -> None:
         self._inner: Any = get_storage(storage)
         self._address = storage.engine.url
         self._mine = optuna_trial_id
         self._patience = patience
-        self._ended = ended
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
@@ -80,7 +74,9 @@ class ClaimedStorage:
         if states == (TrialState.WAITING,):
             return self._claimed(study_id)
         found = self._keep_trying(lambda: self._inner.get_all_trials(study_id, deepcopy=deepcopy))
-        seen = [_as_pruned(one) if _is_blamed(one) else one for one in found if PHASE not in one.user_attrs]
+        seen = [
+            _as_pruned(one) if _is_blamed(one) else one for one in found if not {PHASE, OUTSIDE} & one.user_attrs.keys()
+        ]
         return [one for one in seen if states is None or one.state in states]
 
     def _claimed(self, study_id: int) -> list[FrozenTrial]:
@@ -100,11 +96,6 @@ class ClaimedStorage:
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Any = None) -> bool:
         """Set them; a trial that is finished already was told by somebody who took this worker for dead."""
-        if self._ended is not None and state.is_finished():
-            row = self._ended()
-            if row is None:
-                return False  # it goes back to its study
-            state, values = (state, values) if told(row)[0] is state else told(row)
 
         def once() -> bool:
             return bool(self._inner.set_trial_state_values(trial_id, state, values))

@@ -76,6 +76,10 @@ ELSEWHERE = "where it is here, if it is elsewhere than where the study was start
 OwnTrainer = Annotated[
     str | None, typer.Option("--trainer", help="your function that the study was made with", metavar="FILE.py:FUNCTION")
 ]
+OwnScript = Annotated[
+    str | None, typer.Option("--script", help="likewise, the script, with its own words after --", metavar="FILE.py")
+]
+Words = Annotated[list[str] | None, typer.Argument(metavar="[-- WORDS...]", help="the script's own words")]
 OwnModel = Annotated[
     str | None, typer.Option("--model-init", help="likewise, the one of its model", metavar="FILE.py:FUNCTION")
 ]
@@ -84,6 +88,17 @@ OwnMetrics = Annotated[
 ]
 Name = Annotated[str, typer.Argument(metavar="STUDY", help="name of a study", autocompletion=study_names)]
 Names = Annotated[list[str], typer.Argument(metavar="STUDY...", help="names of studies", autocompletion=study_names)]
+
+
+def own_code(
+    trainer: str | None, script: str | None, words: list[str] | None, model_init: str | None, metrics: str | None
+) -> Any:
+    """Return what of the user's own a study was made with, as it was typed."""
+    from ..own.code import OwnCode
+
+    return OwnCode(
+        trainer=trainer, script=script, words=tuple(words or ()), model_init=model_init, compute_metrics=metrics
+    )
 
 
 @app.command(epilog="Example: hpsearch run --task cola --data-dir glue_data --trials 20")
@@ -112,17 +127,18 @@ def worker(
     train_file: Annotated[str | None, typer.Option("--train-file", help=ELSEWHERE, metavar="FILE")] = None,
     validation_file: Annotated[str | None, typer.Option("--validation-file", help=ELSEWHERE, metavar="FILE")] = None,
     model: Annotated[str | None, typer.Option("--model", help=ELSEWHERE, metavar="DIR")] = None,
+    words: Words = None,
     trainer: OwnTrainer = None,
+    script: OwnScript = None,
     model_init: OwnModel = None,
     compute_metrics: OwnMetrics = None,
 ) -> None:
     """Work on a study that somebody started, from any machine that reaches its store."""
-    from ..own.code import OwnCode
     from .run import join_study
 
     given = {"data_dir": data_dir, "train_file": train_file, "validation_file": validation_file, "model": model}
     places = {name: place for name, place in given.items() if place is not None}
-    code = OwnCode(trainer=trainer, model_init=model_init, compute_metrics=compute_metrics)
+    code = own_code(trainer, script, words, model_init, compute_metrics)
     join_study(
         store,
         study,
@@ -265,12 +281,13 @@ def retrain(
     store: Store = DEFAULT_STORE,
     quiet: Annotated[bool, typer.Option("--quiet", help="show the result alone")] = False,
     as_json: Json = False,
+    words: Words = None,
     trainer: OwnTrainer = None,
+    script: OwnScript = None,
     model_init: OwnModel = None,
     compute_metrics: OwnMetrics = None,
 ) -> None:
     """Train with a trial's configuration on all the training data."""
-    from ..own.code import OwnCode
     from .run import retrain_trial
 
     retrain_trial(
@@ -280,7 +297,7 @@ def retrain(
         folder=output_dir,
         hub_name=push_to_hub,
         private=private,
-        code=OwnCode(trainer=trainer, model_init=model_init, compute_metrics=compute_metrics),
+        code=own_code(trainer, script, words, model_init, compute_metrics),
         quiet=quiet,
         as_json=as_json,
     )
@@ -305,15 +322,16 @@ def replay(
     store: Store = DEFAULT_STORE,
     quiet: Annotated[bool, typer.Option("--quiet", help="show the result alone")] = False,
     as_json: Json = False,
+    words: Words = None,
     trainer: OwnTrainer = None,
+    script: OwnScript = None,
     model_init: OwnModel = None,
     compute_metrics: OwnMetrics = None,
 ) -> int:
     """Run a trial again from its row and prove that it is the same: exit code 0 if so, else 1."""
-    from ..own.code import OwnCode
     from .run import replay_trial
 
-    code = OwnCode(trainer=trainer, model_init=model_init, compute_metrics=compute_metrics)
+    code = own_code(trainer, script, words, model_init, compute_metrics)
     return replay_trial(store, study, number=trial, quiet=quiet, as_json=as_json, code=code)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from ...spaces.transfer import bracket
 from ...studies.export import INTERNAL
 from ...studies.records import Model, Study, StudySummary, Trial, TrialState
+from ..data.streams import steps_at
 from ..objectives import weighed_of
 from ..sparkline import curve_of, ends_of, sparkline
 from ..strategy import Strategy
@@ -188,7 +189,6 @@ def print_check(problem: Any, trials: int, strategy: Strategy, *, as_json: bool)
     """Print what a search of `problem` would do."""
     plan, rows = problem.plan, problem.notes["rows"]
     parameters = {name: str(parameter) for name, parameter in plan.space.parameters.items()}
-    seen = round(plan.fraction * rows["train"])
     beside = len(bracket(plan.space, problem.baseline()))
     summary = {
         "task": problem.task_name,
@@ -196,7 +196,7 @@ def print_check(problem: Any, trials: int, strategy: Strategy, *, as_json: bool)
         "objective": f"{problem.objective} ({problem.direction})",
         **({"weighed against": ", ".join(one.words for one in problem.weighed)} if problem.weighed else {}),
         "rows": ", ".join(f"{name} {count}" for name, count in rows.items()),
-        "a trial trains on": f"{seen} rows ({plan.fraction:g} of {rows['train']})",
+        "a trial trains on": learned_from(plan.fraction, rows.get("train"), problem.trainer.args),
         "trials": f"{trials}, proposed by {plan.sampler}, pruned by {plan.pruner}",
         "strategy": f"{strategy.name}, finals: {strategy.confirm}",
         "trainings": _trainings(strategy.trainings(plan.fraction, trials, beside)),
@@ -209,6 +209,13 @@ def print_check(problem: Any, trials: int, strategy: Strategy, *, as_json: bool)
         emit({"summary": summary, "identity": problem.identity})
     else:
         mapping_table("ready to search", summary)
+
+
+def learned_from(fraction: float, rows: int | None, args: Any) -> str:
+    """Return what a trial learns from; of a stream nobody knows the rows."""
+    if rows is None:
+        return f"{steps_at(args.max_steps, fraction)} of the {args.max_steps} steps on a stream"
+    return f"{round(fraction * rows)} rows ({fraction:g} of {rows})"
 
 
 def precision_of(problem: Any) -> str:

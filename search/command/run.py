@@ -29,11 +29,12 @@ from ..limits import Limits
 from ..objectives import first_and_weighed
 from ..options import RunOptions
 from ..own.code import OwnCode, check_own_trainer
+from ..quiet import chatter_away
 from ..ranks.batch import check_shareable
 from ..sampling.priors import Prior
 from ..sampling.samplers import check_pruner, check_sampler
-from ..stored_problem import chatter_away, problem_of, space_of, stored_problem, study_name, task_of
-from ..strategy import Strategy, strategy_of
+from ..stored_problem import problem_of, space_of, stored_problem, study_name, task_of
+from ..strategy import Strategy, strategy_for
 from ..talk import as_typed, tell
 from ..trackers.trackers import check_trackers, trackers_of
 from ..view import View, view_for
@@ -297,18 +298,6 @@ def limits_of(options: RunOptions) -> Limits:
         trial_timeout=options.trial_timeout,
         keep=options.keep,
         stop_when_flat=options.stop_when_flat,
-    )
-
-
-def strategy_for(options: RunOptions) -> Strategy:
-    """Return how far the best configurations are followed. Raises `BadInput`."""
-    return strategy_of(
-        pruner=options.pruner,
-        retrain=not options.no_retrain,
-        strategy=options.strategy,
-        confirm=options.confirm,
-        finalists=options.finalists,
-        seeds=options.seeds,
     )
 
 

@@ -32,14 +32,39 @@ class SplitSource(Protocol):
 
 
 class GivenSplits:
-    """The data sets of a Trainer as its maker gave them."""
+    """The data sets of a Trainer as its maker gave them, with a `report` split of the user's, or none.
 
-    def __init__(self, trainer: Any) -> None:
-        self.given = Splits(trainer.train_dataset, trainer.eval_dataset, None, trainer.train_dataset)
+    With a `report_seed` it is half of what the Trainer evaluates on, drawn, stratified where there are labels.
+    """
+
+    def __init__(self, train: Any, evaluation: Any, *, report: Any = None, report_seed: int | None = None) -> None:
+        selection, half = (evaluation, report) if report_seed is None else halves(evaluation, report_seed)
+        self.whole, self.given = evaluation, Splits(train, selection, half, train)
+
+    def without_report(self) -> GivenSplits:
+        """Return the same with nothing kept for the report."""
+        return GivenSplits(self.given.train, self.whole)
 
     def splits(self, data: dict[str, Any]) -> Splits:
         """Return them; no `data.*` value can change them, which `spaces.binding` has checked."""
         return self.given
+
+
+def halves(dataset: Any, seed: int) -> tuple[Any, Any]:
+    """Return two halves of a data set, drawn with `seed`, stratified where it has labels."""
+    labels = labels_of(dataset)
+    drawn = subset_indices(labels if labels is not None else len(dataset), 0.5, seed, regression=is_continuous(labels))
+    others = sorted(set(range(len(dataset))) - set(drawn))
+    return rows_of(dataset, others), rows_of(dataset, drawn)
+
+
+def rows_of(dataset: Any, rows: Sequence[int]) -> Any:
+    """Return rows of a data set, by number."""
+    if hasattr(dataset, "select"):
+        return dataset.select(rows)
+    from torch.utils.data import Subset
+
+    return Subset(dataset, rows)
 
 
 def at_fraction(dataset: Any, fraction: float, seed: int) -> Any:
@@ -47,17 +72,15 @@ def at_fraction(dataset: Any, fraction: float, seed: int) -> Any:
 
     Of a stream it is the stream: how much of it is read is a matter of steps, see `Configuration.arguments`.
     """
+    if isinstance(dataset, dict):  # the form of several data sets, a `DatasetDict` among them, is kept
+        return type(dataset)({name: at_fraction(part, fraction, seed) for name, part in dataset.items()})
     if fraction >= 1 or is_stream(dataset):
         return dataset
     labels = labels_of(dataset)
     indices = subset_indices(
         labels if labels is not None else len(dataset), fraction, seed, regression=is_continuous(labels)
     )
-    if hasattr(dataset, "select"):
-        return dataset.select(indices)
-    from torch.utils.data import Subset
-
-    return Subset(dataset, indices)
+    return rows_of(dataset, indices)
 
 
 def splits_at(source: SplitSource, data: dict[str, Any], fraction: float, seed: int) -> Splits:

@@ -10,15 +10,22 @@ from .splits import row_count
 from .streams import FIRST_ROWS, first_rows, is_stream, seeded
 
 
-def check_data(trainer: Any) -> None:
-    """Raise `BadInput` for data sets of a Trainer that are missing, empty or not the same for every trial."""
+def check_data(making: Any) -> None:
+    """Raise `BadInput` for data sets of a Trainer that are missing, empty or not the same for every trial.
+
+    A Trainer that evaluates by an evaluator of its own needs no evaluation set.
+    """
     for name in ("train_dataset", "eval_dataset"):
-        given = getattr(trainer, name)
+        given = getattr(making, name)
+        if given is None and name == "eval_dataset" and getattr(making.template, "evaluator", None) is not None:
+            continue
         if given is None:
-            raise BadInput(f"the trainer has no {name}")
+            hint = "trials are scored on it; scripts of trl drop theirs unless they are told --eval_strategy epoch"
+            raise BadInput(f"the trainer has no {name}", hint=hint if name == "eval_dataset" else None)
         for part in given.values() if isinstance(given, dict) else [given]:
             check_part(part, name)
-    if is_stream(trainer.train_dataset) and row_count(trainer.train_dataset) is None and trainer.args.max_steps <= 0:
+    train = making.train_dataset
+    if is_stream(train) and row_count(train) is None and making.template.args.max_steps <= 0:
         raise BadInput(
             "the trainer's train_dataset has no length, so nobody knows how long a training is",
             hint="give TrainingArguments(max_steps=...)",

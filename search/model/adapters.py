@@ -7,6 +7,7 @@ whatever else its weights do not have are trained, too, and kept with the adapte
 from __future__ import annotations
 
 import json
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,8 @@ ADAPTER = "adapter"
 SETTINGS = "adapter_config.json"
 #: The attribute of a model with the names of modules whose weights are new, where the one who made it knows them.
 FRESH = "hpsearch_fresh"
+#: A model of somebody's on the hub.
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 #: What peft calls the tasks of transformers' classes, which have them at the end of their names.
 TASK_TYPES = {
     "ForSequenceClassification": "SEQ_CLS",
@@ -130,27 +133,68 @@ def with_fresh(model: Any, info: Mapping[str, Any]) -> Any:
     return model
 
 
-def save_model(twin: Any, folder: Path) -> dict[str, Any]:
-    """Write a trained twin's model and tokenizer to `folder`; return what `hpsearch.json` says of adapters.
+def save_model(trainer: Any, folder: Path, *, ours: bool) -> dict[str, Any]:
+    """Write a trained model and its tokenizer to `folder`; return what `hpsearch.json` says of adapters.
 
-    Adapters are merged into the weights, so that the folder opens as any other model does, and are kept by themselves
-    in the folder `adapter`, for whoever has many of them for one model.
+    Adapters that are `ours`, made for the names of a space, are merged into the weights, so that the folder opens as
+    any other model does, and are kept by themselves in the folder `adapter`. Those that a user's own code makes are
+    written as the Trainer's class writes them, and peft opens the folder; where their model is nowhere else, because a
+    program made it, they are merged, too. What cannot be merged (prompts) is never.
     """
-    found: dict[str, Any] = {}
-    model = twin.model
+    model, found = trainer.model, {}
     if is_adapted(model):
         trained, parameters = model.get_nb_trainable_parameters()
-        base = save_adapter(model, folder / ADAPTER)
-        found = {"adapter": {"base_model": base, "trained_parameters": trained, "parameters": parameters}}
-        twin.model = model.merge_and_unload()
-    twin.save_model(str(folder))
+        merged = can_be_merged(model) and (ours or not opens_again(base_of(model)))
+        about = {"trained_parameters": trained, "parameters": parameters, "merged": merged, "kind": kind_of(model)}
+        if merged:
+            about["base_model"] = save_adapter(model, folder / ADAPTER)
+            trainer.model = model.merge_and_unload()
+        else:
+            base = base_of(model)
+            about["base_model"] = None if base is None else without_place(base)
+        found = {"adapter": about}
+    trainer.save_model(str(folder))
+    if found and not found["adapter"]["merged"]:
+        (folder / "README.md").unlink(missing_ok=True)  # peft's, with nothing in it but blanks to fill in
     (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle; hpsearch.json says the same in text
     return found
+
+
+def kind_of(model: Any) -> str:
+    """Return what people call the adapters of a model."""
+    active = model.active_adapter
+    kind = str(getattr(model.peft_config[active].peft_type, "value", "")) if isinstance(active, str) else ""
+    return {"LORA": "LoRA"}.get(kind, kind.replace("_", " ").lower() or "several")
+
+
+def base_of(model: Any) -> str | None:
+    """Return the name or folder of the model that adapters were made for; None where it was made by a program."""
+    active = model.active_adapter
+    return (model.peft_config[active].base_model_name_or_path or None) if isinstance(active, str) else None
+
+
+def opens_again(base: str | None) -> bool:
+    """Return whether a model's name is that of a folder that is here, or may be one on the hub."""
+    return base is not None and (Path(base).is_dir() or bool(HUB_NAME.fullmatch(base)))
+
+
+def can_be_merged(model: Any) -> bool:
+    """Return whether the adapters of a model can become part of its weights without a loss."""
+    config = model.peft_config[model.active_adapter] if isinstance(model.active_adapter, str) else None
+    if config is None or getattr(config, "is_prompt_learning", False):
+        return False
+    few_bits = any(getattr(model, name, False) for name in ("is_quantized", "is_loaded_in_8bit", "is_loaded_in_4bit"))
+    return not few_bits and hasattr(model.base_model, "merge_and_unload")
 
 
 def save_adapter(model: Any, folder: Path) -> str | None:
     """Write the adapters alone; return the name of their model, which has no path of this machine in it."""
     model.save_pretrained(str(folder))
+    return without_places_in(folder)
+
+
+def without_places_in(folder: Path) -> str | None:
+    """Take paths of this machine out of the settings of adapters in a folder; return the name of their model."""
     (folder / "README.md").unlink(missing_ok=True)  # of another model card, with the path of the model
     written = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
     base = written["base_model_name_or_path"]

@@ -14,12 +14,9 @@ from typing import Any
 
 from ...spaces.errors import BadInput, did_you_mean
 from ...spaces.space import Space
-from ...studies.identity import ensure_same_problem
-from ...studies.records import Study
-from ..plan import Plan
-from ..problem import Problem
-from ..trainer_problem import trainer_problem
-from .call import built_by, called
+from ..making.making import Making
+from .call import called
+from .made_by import making_by
 from .script import as_if_run, module_of, script_of
 
 HINT = "define it with `def` at the top of a module that every worker can import: my_training.make_trainer"
@@ -54,10 +51,11 @@ def _found(module: str | None, name: str) -> Any:
         return None
 
 
-def trainer_from(factory: str) -> Any:
-    """Make the Trainer. Raises `BadInput` where the function is not here, or as `call.built_by`."""
+def making_from(factory: str, space: Space, seed: int | None = None) -> Making:
+    """Make the Trainer, and return how. Raises `BadInput` where the function is not here, or as `call.built_by`."""
     with where_it_runs(factory):
-        return built_by(lambda: found(factory)(), factory)
+        function: Callable[..., Any] = called(lambda: found(factory), factory, "which makes the Trainer")
+    return making_by(function, factory, space, seed=seed, within=lambda: where_it_runs(factory))
 
 
 def function_from(named: str) -> Callable[..., Any]:
@@ -111,24 +109,3 @@ def function_in(module: Any, name: str, factory: str) -> Callable[..., Any]:
         f"the function {factory!r} is not here: {where} has no function {name!r}",
         hint=did_you_mean(name, functions) if functions else "it has no function at its top",
     )
-
-
-def factory_problem(factory: str, study: Study) -> Problem:
-    """Return the problem of a study that was made in Python, with the Trainer that a function makes.
-
-    Raises `StudyChanged` where the Trainer, its data or its model are not what they were.
-    """
-    identity = study.spec["identity"]
-    plan = Plan(
-        space=Space(identity["space"]),
-        fraction=identity["fraction"],
-        seed=identity["seed"],
-        score_from=identity["score"],
-        sampler=identity["sampler"],
-        pruner=identity["pruner"],
-    )
-    problem = trainer_problem(
-        trainer_from(factory), plan, objective=identity["objective"], direction=identity["direction"]
-    )
-    ensure_same_problem(study, problem.identity)
-    return problem

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -53,15 +53,15 @@ def script_of(module_name: str | None) -> str | None:
 
 
 @contextmanager
-def as_if_run(path: Path) -> Iterator[None]:
-    """Let imports and the command line be as for `python PATH` in the block, but without arguments.
+def as_if_run(path: Path, words: Sequence[str] = ()) -> Iterator[None]:
+    """Let imports and the command line be as for `python PATH WORDS` in the block.
 
     Afterwards the script's folder stays on the path, as the last: what is imported late is still found, and nothing of
     ours is hidden by a file of the user's.
     """
     folder, argv = str(path.expanduser().absolute().parent), sys.argv
     sys.path.insert(0, folder)
-    sys.argv = [str(path)]
+    sys.argv = [str(path), *words]
     try:
         yield
     finally:

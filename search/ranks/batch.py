@@ -26,7 +26,7 @@ REBALANCED = "batch_rebalance"
 
 
 def shared(args: Mapping[str, Any], processes: int) -> dict[str, Any]:
-    """Return fields of `TrainingArguments` with which so many processes train what `args` means in one.
+    """Return fields of `TrainingArguments` that change so that so many processes train what `args` means in one.
 
     An evaluation's batch changes no result, and is rounded up. Raises `BadInput` for a batch that cannot be divided.
     """
@@ -34,15 +34,16 @@ def shared(args: Mapping[str, Any], processes: int) -> dict[str, Any]:
     if batch % processes:
         raise indivisible(batch, processes)
     if args.get("train_sampling_strategy") == REBALANCED:
-        return {**args, BATCH: batch // processes}
+        return {BATCH: batch // processes}
     config = {**(args.get("accelerator_config") or {}), "split_batches": True}
-    return {**args, EVAL_BATCH: -(-evaluated // processes) * processes, "accelerator_config": config}
+    return {EVAL_BATCH: -(-evaluated // processes) * processes, "accelerator_config": config}
 
 
 def check_shareable(problem: Problem, processes: int) -> None:
     """Raise `BadInput` for a problem whose trials cannot be trained by so many processes each."""
     if processes == 1:
         return
+    problem.making.refuse(problem.plan, processes)
     if problem.plan.pruner == PBT:
         raise BadInput(
             "population based training runs each trial in one process",

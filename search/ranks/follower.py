@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers.trainer_utils import HPSearchBackend
-
-from ..paths import KEPT
+from ..making.making import Making
 from ..trial.budget import BudgetCallback
-from ..trial.configuration import Configuration
-from ..trial.trainer import TrialMixin, rebuild_for_trial, twin_of
+from ..trial.outputs import follow_outputs
+from ..trial.predictions import report_predictions
+from ..trial.trainer import made_for
 from ..trial.training import Training
 from .ranks import END, PREDICT, Leg, TrialStopped
 
@@ -23,8 +22,6 @@ from .ranks import END, PREDICT, Leg, TrialStopped
 @dataclass(kw_only=True)
 class Following(Training):
     """What a follower needs to know of the training that it takes part in."""
-
-    configuration: Configuration | None = None
 
     @property
     def reports(self) -> bool:
@@ -42,20 +39,25 @@ class Following(Training):
         self.budget = BudgetCallback(leg.stop_after, looks=leg.looks, keeps_weights=leg.keeps_weights)
 
 
-def follow(trainer: Any, run: Following) -> None:
-    """Take part in one trial with a twin of `trainer`, to the trial's end."""
-    twin = twin_of(trainer, run)
-    # With these Trainer does the same as on rank 0, in the same order: it has collectives outside of a search, too.
-    twin.hp_search_backend, twin.hp_name = HPSearchBackend.OPTUNA, lambda trial: KEPT
-    twin.hp_space = twin.compute_objective = None
-    trial = run.ranks.agreed(None)  # from the stock search on rank 0: Optuna's trial with its values fixed
+def follow(making: Making, run: Following) -> None:
+    """Take part in one trial, with a Trainer made as rank 0's is, to the trial's end."""
+    trainer: Any = None
     while (what := run.ranks.agreed(None)) != END:
         if what == PREDICT:
-            twin.report_predictions(run)
+            take_part(trainer, run)
             continue
         run.begin(what)
-        rebuild_for_trial(twin, what.configuration)
+        trainer = made_for(run, making, what.configuration)
         try:
-            super(TrialMixin, twin).train(None, trial, None)
+            trainer.train()
         except TrialStopped:
             return
+
+
+def take_part(trainer: Any, run: Following) -> None:
+    """Take part in the predictions of the report split."""
+    report = None if run.configuration is None else run.splits(run.configuration).report
+    if run.scores_predictions:
+        report_predictions(trainer, run)
+    elif report is not None:
+        follow_outputs(trainer, run, report)

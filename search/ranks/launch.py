@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from ..view import View
 from ..workers.crew import told
 from ..workers.devices import VISIBLE, Share, gpus
 from ..workers.orders import Orders
-from ..workers.processes import kill_tree, worker_context
+from ..workers.processes import kill_tree, started
 from .line import Ending, Fault, Over, Progress, Remark
 from .rank import RankOrders, work
 from .rendezvous import Rendezvous
@@ -61,9 +62,7 @@ class Launcher:
 
     def warm_up(self) -> None:
         """Wait until processes can be started in no time: the first one is not to pay for everybody's imports."""
-        process = worker_context().Process(target=nothing)
-        process.start()
-        process.join()
+        started(nothing).join()
 
     def run(self, loop: SearchLoop, trial: Trial, heart: Heartbeat) -> None:
         """Run a claimed trial to its end; raises as `SearchLoop.train` does."""
@@ -135,11 +134,9 @@ class Launch:
 
     def start(self, orders: RankOrders) -> None:
         """Start the processes."""
-        context = worker_context()
         for number in range(orders.orders.processes):
-            here, there = context.Pipe()
-            process = context.Process(target=work, args=(orders, number, there), daemon=False)
-            process.start()
+            here, there = Pipe()
+            process = started(work, orders, number, there)
             there.close()
             self.members.append(Member(number, process, here))
 

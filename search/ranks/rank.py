@@ -22,7 +22,6 @@ from ...studies.patience import PATIENCE_S, Patience
 from ...studies.records import Trial
 from ...studies.store import StudyStore
 from ..allocator import keep_freed_memory
-from ..errors import StopSearch
 from ..paths import StudyPaths
 from ..quiet import write_to_log
 from ..study_run import StudyRun
@@ -100,7 +99,7 @@ def take_part(run: StudyRun, orders: RankOrders, line: Line) -> None:
             (lead_again if orders.again else lead)(run, orders.trial, line)
             return
         try:
-            follow(run.problem.trainer, following(run))
+            follow(run.problem.making, following(run))
         except Exception as error:  # noqa: BLE001 - the controller finds out whose fault it is
             line.send(fault_of(error, line.rank))
             sys.exit(FAILED)
@@ -113,8 +112,6 @@ def lead(run: StudyRun, trial: Trial, line: Line) -> None:
     ending = Ending()
     try:
         run.loop(optuna_storage(run.store.url)).train(trial, LinePulse())
-    except StopSearch as stop:
-        ending = Ending(cause=type(stop).__name__, complaint=complaint_of(stop.cause))
     except BaseException as error:  # noqa: BLE001 - the controller raises it
         ending = Ending(cause=type(error).__name__, complaint=complaint_of(error))
     line.send(ending)
@@ -139,5 +136,7 @@ def following(run: StudyRun) -> Following:
         direction=run.study.direction,
         score_from=run.problem.plan.score_from,
         splits=loop.splits,
+        scores_predictions=loop.scores_predictions,
+        unsmoothed=loop.unsmoothed,
         ranks=run.ranks,
     )

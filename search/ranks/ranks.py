@@ -6,7 +6,6 @@ Trainer from the configuration that rank 0 tells them, and end where it says. Wh
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -90,7 +89,7 @@ class Ranks:
         """Return a configuration as each of the ranks has to be told it, see `batch`."""
         if self.count == 1:
             return configuration
-        return dataclasses.replace(configuration, args=shared(configuration.args, self.count))
+        return configuration.with_arguments(shared(configuration.args, self.count))
 
     def device(self, name: str) -> str:
         """Return what the trial runs on, given what each rank does."""

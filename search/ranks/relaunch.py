@@ -23,7 +23,7 @@ def processes_of(trial: Trial) -> int:
 def can_relaunch(run: StudyRun, trial: Trial) -> bool:
     """Return whether a trial had several processes, and these can be had here: they make the Trainer themselves."""
     count, there = processes_of(trial), len(gpus())
-    known = run.code.trainer is not None or run.study.spec["notes"].get("options") is not None
+    known = run.code.makes_trainer or run.study.spec["notes"].get("options") is not None
     return count > 1 and known and (count <= there or not there)
 
 

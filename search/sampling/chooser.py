@@ -49,7 +49,7 @@ class Chooser:
     def first(self, number: int) -> list[Wanted]:
         """Return what trial `number` tries before anything is drawn, if nobody has it."""
         if number == 0:
-            return [Wanted(self.space.resolve(self.baseline))]
+            return [Wanted(dict(self.baseline))]
         known = [one for one in self.priors if self.space.contains(one.params)] if number <= len(self.priors) else []
         first = [Wanted(self.space.resolve(one.params), prior=one.study) for one in known]
         first += self.again()

@@ -37,7 +37,7 @@ class Wanted(NamedTuple):
 class SpaceExhausted(BaseException):
     """Every configuration of the space was tried.
 
-    Not an `Exception`: Optuna must not take it for a failed trial, see `errors.StopSearch`.
+    Not an `Exception`, for it is no failure of the trial that finds out.
     """
 
 
@@ -88,13 +88,20 @@ class Proposals(BaseSampler):
 
         return self.space.resolve(self.space.walk(one))
 
+    def outside(self) -> dict[str, Any]:
+        """Return the chosen values that are outside the space: those of a baseline, which is the user's own."""
+        nearest = self.space.nearest(self.chosen)
+        return {name: value for name, value in self.chosen.items() if name not in nearest or nearest[name] != value}
+
     def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, BaseDistribution]:
         """Return the names that are chosen already: all that the trial will ask for."""
-        return {name: kind for name, kind in distributions(self.space).items() if name in self.chosen}
+        chosen = self.space.nearest(self.chosen)
+        return {name: kind for name, kind in distributions(self.space).items() if name in chosen}
 
     def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
-        """Return the chosen values."""
-        return {name: self.chosen[name] for name in search_space}
+        """Return the chosen values, the nearest in the space where they are outside."""
+        chosen = self.space.nearest(self.chosen)
+        return {name: chosen[name] for name in search_space}
 
     def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
         """Refuse: nothing but the chosen configuration is tried."""

@@ -19,7 +19,7 @@ from .budget import LOOKS, BudgetCallback
 from .configuration import Configuration
 from .looks import looks_of
 from .progress import ShareCallback
-from .trainer import rebuild_for_trial, twin_of
+from .trainer import made_for
 from .training import Training
 
 
@@ -46,13 +46,12 @@ def trained_again(run: StudyRun, trial: Trial) -> Training:
             is_aside=True,
             budget=BudgetCallback(end, looks=looks_of(trial.curve), keeps_weights=False),
             ranks=run.ranks,
+            unsmoothed=run.loop(None).unsmoothed,
         )
         log = Path(folder) / "log.txt"
-        with chatter_to(log, also_stderr=run.verbose), accelerate_state_kept(), threads_set_to(threads):
-            twin = twin_of(problem.trainer, training)
-            run.ranks.tell(None)  # a search would tell Optuna's trial
-            rebuild_for_trial(twin, configuration)
-            twin.train()
+        quietly = chatter_to(log, also_stderr=run.verbose)
+        with quietly, accelerate_state_kept(), threads_set_to(threads), problem.making.within():
+            made_for(training, problem.making, configuration).train()
             run.ranks.tell(END)
     return training
 

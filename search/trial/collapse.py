@@ -44,7 +44,8 @@ def watching(compute_metrics: Callable[..., Any] | None, tell: Callable[[bool], 
         return None
 
     def watched(prediction: Any, *args: Any, **named: Any) -> Any:
-        tell(has_collapsed(prediction.predictions, prediction.label_ids))
+        # What a user's own evaluation hands over need be no `EvalPrediction`.
+        tell(has_collapsed(getattr(prediction, "predictions", None), getattr(prediction, "label_ids", None)))
         return compute_metrics(prediction, *args, **named)
 
     return watched

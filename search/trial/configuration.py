@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ...spaces.adapter_fields import adapter_defaults
 from ...spaces.binding import split
 from ..data.streams import steps_at
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
+
+    from ..making.making import Making
 
 #: The value that is made smaller where memory is too small for it.
 BATCH = "per_device_train_batch_size"
@@ -69,6 +70,9 @@ class Configuration:
 
     #: Fields of `TrainingArguments`, complete but for `RUN_FIELDS`; `max_steps`, where given, is for all the data.
     args: dict[str, Any]
+    #: Those of them that are handed to the constructor, on top of what the user gave it; the others follow from both.
+    values: dict[str, Any] = field(default_factory=dict)
+    own: dict[str, Any] = field(default_factory=dict)  #: what the user's function decides about by itself
     model: dict[str, Any] = field(default_factory=dict)  #: what `model_init` receives
     data: dict[str, Any] = field(default_factory=dict)  #: what the data set is prepared with
     peft: dict[str, Any] = field(default_factory=dict)  #: fields of peft's `LoraConfig`; none: no adapters
@@ -77,33 +81,40 @@ class Configuration:
     schedule: list[dict[str, Any]] = field(default_factory=list)  #: changes on the way, see `schedule.Change`
 
     @classmethod
-    def resolve(
-        cls, base: TrainingArguments, params: Mapping[str, Any], *, fraction: float, seed: int
-    ) -> Configuration:
-        """Return `params` (from a space) on top of `base`; neither is changed.
+    def resolve(cls, making: Making, params: Mapping[str, Any], *, fraction: float, seed: int) -> Configuration:
+        """Return `params` (from a space) on top of what the user gave; neither is changed.
 
         Raises what `TrainingArguments` raises for a combination of values it refuses.
         """
-        sections = split(params)
-        args = fresh_arguments(base, **sections.args, seed=seed)
+        own = {name: value for name, value in params.items() if making.decides(name)}
+        sections = split({name: value for name, value in params.items() if name not in own})
+        values = {**sections.args, "seed": seed}
         return cls(
-            args=plain(args),
+            args=plain(making.resolved(**values)),
+            values=values,
+            own=own,
             model=dict(sections.model),
             data=dict(sections.data),
-            peft={**adapter_defaults(), **sections.peft} if sections.peft else {},
+            peft={**making.peft_values(), **sections.peft} if sections.peft else {},
             fraction=fraction,
             seed=seed,
         )
 
-    def arguments(self, base: TrainingArguments, **run: Any) -> TrainingArguments:
-        """Return new `TrainingArguments` with these values; `run` sets fields of `RUN_FIELDS`.
+    def handed(self, making: Making, **run: Any) -> dict[str, Any]:
+        """Return what to hand to the constructor of `TrainingArguments`; `run` sets fields of `RUN_FIELDS`.
 
-        On a share of a stream, the training has that share of its steps.
+        What does not follow from the values that were handed over is handed over, too: the row is what counts, also
+        where a default is another one by now. On a share of a stream, the training has that share of its steps.
         """
-        values = copy.deepcopy(self.args)
-        if values.get("max_steps", 0) > 0:
-            values["max_steps"] = steps_at(values["max_steps"], self.fraction)
-        return fresh_arguments(base, **values, **run)
+        from ..accelerate_state import accelerate_state_kept  # with torch, which looking at a row does without
+
+        with accelerate_state_kept():
+            follows = plain(making.resolved(**copy.deepcopy(self.values)))
+        other = {name: value for name, value in self.args.items() if name not in follows or follows[name] != value}
+        values = copy.deepcopy({**self.values, **other})
+        if self.args.get("max_steps", 0) > 0 and self.fraction < 1:
+            values["max_steps"] = steps_at(self.args["max_steps"], self.fraction)
+        return {**values, **run}
 
     def at(self, *, fraction: float | None = None, seed: int | None = None) -> Configuration:
         """Return the same configuration at another fraction or with another seed."""
@@ -113,14 +124,20 @@ class Configuration:
             fraction=self.fraction if fraction is None else fraction,
             seed=seed,
             args={**self.args, "seed": seed},
+            values={**self.values, "seed": seed},
         )
+
+    def with_arguments(self, changes: Mapping[str, Any]) -> Configuration:
+        """Return the same configuration with other values of fields of `TrainingArguments`."""
+        return dataclasses.replace(self, args={**self.args, **changes}, values={**self.values, **changes})
 
     def with_values(self, params: Mapping[str, Any]) -> Configuration:
         """Return the same configuration with other values of some parameters of the space."""
-        sections = split(params)
+        own = {name: value for name, value in params.items() if name in self.own}
+        sections = split({name: value for name, value in params.items() if name not in own})
         return dataclasses.replace(
-            self,
-            args={**self.args, **sections.args},
+            self.with_arguments(sections.args),
+            own={**self.own, **own},
             model={**self.model, **sections.model},
             data={**self.data, **sections.data},
             peft={**self.peft, **sections.peft},
@@ -140,21 +157,14 @@ class Configuration:
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> Configuration:
-        """Rebuild what `to_dict` gave."""
-        return cls(**row)
-
-
-def fresh_arguments(base: TrainingArguments, **changes: Any) -> TrainingArguments:
-    """Return new arguments of the class of `base` with `changes`, validated anew; nothing is shared with `base`.
-
-    A new object, and not an assignment, because only the constructor validates and derives (pains A8, A9).
-    """
-    values = {item.name: copy.deepcopy(getattr(base, item.name)) for item in dataclasses.fields(base) if item.init}
-    return type(base)(**{**values, **changes})
+        """Rebuild what `to_dict` gave; a row that does not say what was handed over hands all of it over."""
+        return cls(**{"values": row["args"], **row})
 
 
 def plain(args: TrainingArguments) -> dict[str, Any]:
     """Return the fields of `args` that make a result, as JSON; fields without a JSON form are left out."""
+    if hasattr(args, "plain_values"):  # those of a Trainer of another library
+        return dict(sorted(args.plain_values().items()))
     names = {item.name for item in dataclasses.fields(args) if item.init} - RUN_FIELDS
     values = {name: value for name, value in args.to_dict().items() if name in names}
     return {name: value for name, value in sorted(values.items()) if _is_json(value)}

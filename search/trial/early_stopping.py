@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..plan import Plan
 
 #: What lets a callback that insists on evaluations be in a training without any, such as a retraining.
-NEVER_EVALUATED = {"eval_strategy": "steps", "eval_steps": 10**12, "eval_on_start": False}
+NEVER_EVALUATED: dict[str, Any] = {"eval_strategy": "steps", "eval_steps": 10**12, "eval_on_start": False}
 
 
 class StopCallback(TrainerCallback):

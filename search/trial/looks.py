@@ -25,6 +25,8 @@ def looks_on(fraction: float, trainer: Any, splits: Splits, plan: Plan) -> int:
     It is the same number for all trials there, whatever they sample, for the best of four evaluations is no fair match
     for the only one. Pruners and early stopping need all the looks that there are.
     """
+    if getattr(trainer, "hpsearch_looks_once", False):
+        return CHOICES[-1]
     if plan.pruner != "none" or early_stoppers(trainer):
         return LOOKS
     learned, predicted = learned_rows(fraction, trainer.args, splits.train), row_count(splits.selection)
@@ -53,7 +55,7 @@ def looks_of(curve: Iterable[Mapping[str, Any]]) -> int:
 def looks_words(trainer: Any, splits: Splits, plan: Plan) -> Iterator[str]:
     """Yield what is to be told of trials that are evaluated less often than others; nothing of the others."""
     looks = looks_on(plan.fraction, trainer, splits, plan)
-    if looks < LOOKS:
+    if looks < LOOKS and not getattr(trainer, "hpsearch_looks_once", False):
         when = "at half of their budget and at its end" if looks > 1 else "at their end alone"
         yield (
             f"trials are evaluated {when}: {LOOKS} times the {row_count(splits.selection):,} rows of the selection "

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -20,12 +20,16 @@ from ...studies.outbox import Outbox
 from ...studies.records import Failure, Phase, Trial, TrialState
 from ...studies.store import StudyStore
 from ..errors import NoObjective, TrialPaused, TrialTaken
+from ..failures import ends_search
 from ..paths import kept_checkpoint
+from ..sampling.optuna_trial import OptunaTrial
 from ..sampling.population import BEGINNING, Population, Segment
 from ..trackers.tracking import Tracking
 from .budget import LOOKS, BudgetCallback
 from .configuration import Configuration
 from .ledger import STORE, Ledger, LedgerCallback
+from .outputs import keep_outputs
+from .predictions import report_predictions
 from .training import Evaluation, Training
 
 
@@ -45,8 +49,8 @@ class TrialRun(Training):
     population: Population | None = None  #: whom the trial waits for at each rung, if for anybody
     clock: Callable[[], float] = time.perf_counter
     tracking: Tracking | None = None  #: whom it tells what it logs
+    optuna: OptunaTrial | None = None  #: Optuna's side of it, which may find it hopeless
     predictions: list[Any] | None = None  #: for the report split
-    configuration: Configuration | None = None
     params: dict[str, Any] | None = None  #: what was sampled
     ledger: Ledger = field(init=False)
     ended: Trial | None = None  #: the finished row
@@ -69,6 +73,10 @@ class TrialRun(Training):
         self.configuration = configuration
         self.record(config=configuration.to_dict(), fraction=configuration.fraction, seed=configuration.seed)
         return configuration
+
+    def booked(self, kind: str) -> AbstractContextManager[None]:
+        """Return the block whose time is booked as that kind of work."""
+        return self.ledger.on(kind)
 
     @contextmanager
     def tracked(self) -> Iterator[None]:
@@ -96,12 +104,33 @@ class TrialRun(Training):
         with still_ours(), self.ledger.on(STORE):
             self.store.record(self.trial.trial_id, worker=self.trial.worker, **values)
 
+    def choose(self) -> dict[str, Any]:
+        """Return what the trial tries, which is its alone from now on. Raises `SpaceExhausted` if nothing is left."""
+        if self.optuna is None:
+            raise NoObjective("a trial without Optuna's side of it has nothing to try")
+        return self.optuna.ask(self.marks())
+
     def marks(self) -> dict[str, Any]:
         """Return what Optuna and its dashboard should know of a trial that runs a configuration again."""
         trial = self.trial
         if trial.phase is Phase.SEARCH:
             return {}
         return {PHASE: trial.phase.value, "fraction": self.fraction, "seed": self.seed, "again": trial.first_number}
+
+    def predict(self, trainer: Any) -> None:
+        """Let the trained model predict the report split, where the trial may be the one that counts in the end."""
+        if not self.predicts_report:
+            return
+        if self.scores_predictions:
+            self.predictions = report_predictions(trainer, self)
+        else:
+            keep_outputs(trainer, self)
+
+    def tell_optuna(self) -> None:
+        """Tell Optuna how the trial ended."""
+        if self.optuna is not None and self.ended is not None:
+            with self.ledger.on(STORE):
+                self.optuna.tell(self.ended)
 
     def look_for_signal(self) -> None:
         """Write down whether the training that has just ended was better than chance, if this is the trial to ask."""
@@ -110,22 +139,30 @@ class TrialRun(Training):
                 self.check.look(self.fraction, self.evaluations[-1].score)
 
     def evaluated(self, step: int, metrics: Mapping[str, float]) -> list[int]:
-        """Take the metrics of an evaluation and write the learning curve down; see `Training.evaluated`."""
+        """Take the metrics of an evaluation and write the learning curve down; see `Training.evaluated`.
+
+        Raises `optuna.TrialPruned` where the pruner gives the trial up.
+        """
         before = len(self.evaluations)
         looks = super().evaluated(step, metrics)
         if len(self.evaluations) > before:
             curve = [one.to_dict() for one in self.evaluations]
             self.record(curve=curve, progress=self.evaluations[-1].share)
+        if self.optuna is not None:
+            for look in looks:
+                self.optuna.report(look, self.evaluations[-1].score)
         return looks
 
-    def complete(self) -> float:
-        """Write down that the training came to its end; return the trial's value.
+    def complete(self) -> None:
+        """Write down that the training came to its end.
 
-        Raises `NoObjective` without one, and `TrialPaused` where the end was that of a segment.
+        Raises `NoObjective` without a score, `NothingTrained` where no weight was changed, and `TrialPaused` where the
+        end was that of a segment, whose steps may all have been those of a warm-up.
         """
         goes_on = self.budget.stopped is None and bool(self.evaluations) and self.evaluations[-1].share < 1
         if self.population is not None and goes_on:
             self.pause(self.population)
+        self.environment.check_trained()
         scored = self.scored
         if scored is None:
             raise NoObjective("the training ended without an evaluation")
@@ -133,7 +170,6 @@ class TrialRun(Training):
             self._finish(TrialState.COMPLETE, Failure.COLLAPSED, "the model predicts the same for every row")
         else:
             self._finish(TrialState.COMPLETE)
-        return scored.score
 
     def pause(self, population: Population) -> NoReturn:
         """Let the trial wait at the rung it has reached, with its weights; raises `TrialPaused`."""
@@ -147,7 +183,13 @@ class TrialRun(Training):
         raise TrialPaused
 
     def ended_by(self, error: Exception) -> None:
-        """Write down that `error` ended the trial: a pruner's decision or a failure."""
+        """Write down that `error` ended the trial: a pruner's decision or a failure.
+
+        Raises what the user should be told where it says nothing about the trial: a full disk, a store that refuses.
+        """
+        told = ends_search(error)
+        if told is not None:
+            raise told from error
         if isinstance(error, optuna.TrialPruned):
             self._finish(TrialState.PRUNED)
         else:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from transformers import EvalPrediction
 
+from ..rows import take_rows
 from ..verdict.statistics import chance_level
 
 #: Standard deviations of chance that a score must be better by.
@@ -44,15 +45,15 @@ class SignalCheck:
 
     def by_chance(self, prediction: Any, compute_metrics: Callable[..., Any]) -> tuple[float, float] | None:
         """Return mean and standard deviation of the objective for shuffled labels; None where that is not known."""
-        labels = prediction.label_ids
+        labels: Any = getattr(prediction, "label_ids", None)
         if not shuffles(labels):
             return None
 
         def score(order: Any, references: Any) -> float:
             shuffled = EvalPrediction(
-                predictions=in_order(prediction.predictions, order),
+                predictions=take_rows(prediction.predictions, order),
                 label_ids=references,
-                inputs=in_order(getattr(prediction, "inputs", None), order),
+                inputs=take_rows(getattr(prediction, "inputs", None), order),
                 losses=getattr(prediction, "losses", None),
             )
             return float(value_of(compute_metrics(shuffled), self.objective))
@@ -90,13 +91,6 @@ def shuffles(labels: Any) -> bool:
     if not isinstance(labels, np.ndarray) or len(labels) < 2:
         return False
     return labels.ndim == 1 or (labels.ndim == 2 and labels.dtype.kind == "f")
-
-
-def in_order(predictions: Any, order: np.ndarray) -> Any:
-    """Return what a model predicted, in whatever nest of tuples, with its rows in another order."""
-    if isinstance(predictions, tuple | list):
-        return tuple(in_order(one, order) for one in predictions)
-    return None if predictions is None else predictions[order]
 
 
 def value_of(metrics: Mapping[str, Any], objective: str) -> Any:

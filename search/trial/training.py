@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from ..ranks.ranks import ALONE, Ranks
 from .budget import BudgetCallback, percent
 from .configuration import Configuration
 from .environment import EnvironmentCallback
+from .numbers import number_of, plain_numbers
 from .signal_check import SignalCheck
 
 
@@ -52,13 +54,21 @@ class Training:
     splits: Callable[[Configuration], Splits]
     callbacks: list[TrainerCallback] = field(default_factory=list)
     is_aside: bool = False  #: it leaves no trace: no weights, nothing in a row
+    unsmoothed: bool = False  #: whether its loss is to be judged without smoothed labels
     check: SignalCheck | None = None  #: what looks for a signal in the data, in the first trial
     predicts_report: bool = False  #: whether it may stand for its configuration in the end
+    scores_predictions: bool = True  #: whether one class or number a row is all that its score is made of
+    outputs: Path | None = None  #: where else what it says of the report split is kept
     environment: EnvironmentCallback = field(default_factory=EnvironmentCallback)
     budget: BudgetCallback = field(default_factory=BudgetCallback)
     ranks: Ranks = ALONE  #: which of the processes that train it together this one is
     evaluations: list[Evaluation] = field(default_factory=list)
     collapsed: bool = False  #: as of the latest predictions
+    configuration: Configuration | None = None  #: once it has begun
+
+    def booked(self, kind: str) -> AbstractContextManager[None]:
+        """Return the block whose time is that kind of work; nobody keeps a ledger of a retraining or a replay."""
+        return nullcontext()
 
     @property
     def reports(self) -> bool:
@@ -79,7 +89,7 @@ class Training:
         Raises `NoObjective` if the objective is not among them and `NonFiniteScore` if it is not a finite number.
         """
         score = finite_score(metrics, self.objective)
-        values = {name: float(value) for name, value in metrics.items() if _is_number(value)}
+        values = {name: float(value) for name, value in plain_numbers(metrics).items()}
         self.evaluations += [Evaluation(share, score, values, self.collapsed) for share in self.budget.shares_at(step)]
         return [percent(look) for look in self.budget.looks_at(step)]
 
@@ -98,18 +108,10 @@ def finite_score(metrics: Mapping[str, Any], objective: str) -> float:
     """Return the objective among `metrics`. Raises `NoObjective` or `NonFiniteScore`, each with what was there."""
     if objective not in metrics:
         raise NoObjective(f"the evaluation returned no {objective!r}, only {', '.join(sorted(metrics))}")
-    score = metrics[objective]
-    if not _is_number(score) or not math.isfinite(score):
-        raise NonFiniteScore(f"{objective} is {score!r}")
-    loss = metrics.get("eval_loss")
+    score = number_of(metrics[objective])
+    if score is None or not math.isfinite(score):
+        raise NonFiniteScore(f"{objective} is {metrics[objective]!r}")
+    loss = number_of(metrics.get("eval_loss"))
     if loss is not None and not math.isfinite(loss):
         raise NonFiniteScore(f"eval_loss is {loss!r}")
-    return float(score)
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True
+    return score

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 
 from ...studies.records import Trial, TrialState
+from ..data.splits import row_count
 from ..problem import Problem
 from ..study_run import StudyRun
+from .own_metric import compared_by_rows
 from .statistics import Comparison, RankAgreement, paired_difference, rank_agreement, tied
 
 
@@ -25,7 +27,7 @@ def conclude(run: StudyRun) -> dict[str, Any] | None:
     best = run.store.best(run.study.study_id)
     if best is None:
         return None
-    found = gain(run.problem, best, trials)
+    found = gain(run, best, trials)
     verdict = {
         "winner": best.first_number,
         "trial": best.number,
@@ -43,7 +45,7 @@ def conclude(run: StudyRun) -> dict[str, Any] | None:
 # The winner against the baseline
 
 
-def gain(problem: Problem, best: Trial, trials: Sequence[Trial]) -> dict[str, Any] | None:
+def gain(run: StudyRun, best: Trial, trials: Sequence[Trial]) -> dict[str, Any] | None:
     """Return how much better the winner is than the baseline, on the rows that nobody chose by where there are any.
 
     None where the baseline has no score at the winner's fraction.
@@ -53,9 +55,10 @@ def gain(problem: Problem, best: Trial, trials: Sequence[Trial]) -> dict[str, An
     seeds = sorted(theirs.keys() & baseline.keys(), key=lambda seed: theirs[seed].number)
     if not seeds:
         return None
+    problem = run.problem
     sign = 1.0 if problem.direction == "maximize" else -1.0
     pairs = [(theirs[seed], baseline[seed]) for seed in seeds]
-    found = compared(problem, pairs, sign)
+    found = compared(problem, pairs, sign) or compared_by_own_metric(run, pairs, sign)
     if found is not None:
         return found
     scores = [[one.score or 0.0 for one in side] for side in zip(*pairs, strict=True)]
@@ -110,6 +113,22 @@ def compared(problem: Problem, pairs: Sequence[tuple[Trial, Trial]], sign: float
         "baseline": default,
         "rows": found.rows,
         **comparison(found),
+    }
+
+
+def compared_by_own_metric(run: StudyRun, pairs: Sequence[tuple[Trial, Trial]], sign: float) -> dict[str, Any] | None:
+    """Return the comparison on the report split by the user's own metric; None where that is not to be had."""
+    found = compared_by_rows(run, pairs, sign)
+    if found is None:
+        return None
+    comparison_, (winner, default) = found
+    return {
+        "split": "report",
+        "metric": run.problem.objective,
+        "winner": winner,
+        "baseline": default,
+        "rows": row_count(run.problem.source.splits({}).report),
+        **comparison(comparison_),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...studies.records import Study, Trial
 from ..words import duration
+from .same_curves import same_curve_lines
 from .signal_words import signal_words
 
 
@@ -21,6 +22,7 @@ def summary_lines(study: Study, trials: Sequence[Trial], *, otherwise: str) -> l
         return [otherwise]
     lines = (
         gain_line(verdict, trials) or otherwise,
+        *same_curve_lines(trials),
         signal_words(study.signal or {}, study.spec["identity"].get("fraction", 1.0)),
         *finalist_lines(verdict),
         *transfer_lines(verdict),

@@ -6,26 +6,27 @@ Where its checkpoint is on another machine, or no trial saw all there is to trai
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from transformers import set_seed
 
-from ...studies.records import Model, Trial, TrialState
+from ...studies.records import Model, Phase, Trial, TrialState
 from ..accelerate_state import accelerate_state_kept
 from ..metrics import scores
-from ..model.adapters import save_model
+from ..model.adapters import SETTINGS, is_adapted, save_model
 from ..paths import put_in_place
 from ..problem import rows_of
 from ..study_run import StudyRun
 from ..tasks import Task
 from ..trial.configuration import Configuration
 from ..trial.environment import weights_hash
-from ..trial.trainer import twin_of
+from ..trial.trainer import made
 from .card import write_card
 from .record import model_record, write_record
-from .retrain import add_model, check_target, existing_model
+from .retrain import add_model, check_target, existing_model, makes_adapters
 
 #: What a checkpoint has for a training that goes on; `training_args.bin` is a pickle besides.
 NOT_OF_A_MODEL = ("training_args.bin", "trainer_state.json", "optimizer.pt", "scheduler.pt", "rng_state.pth")
@@ -62,10 +63,10 @@ def saw_everything(run: StudyRun, trial: Trial) -> bool:
     """Return whether a trial's own training is what a retraining would be: it is a final, or nothing was left out."""
     if trial.fraction != 1.0 or trial.state is not TrialState.COMPLETE or not trial.config:
         return False
-    if trial.predictions is not None:
+    if trial.phase is Phase.FINAL or trial.predictions is not None or run.paths.outputs(trial.number).is_file():
         return True
     splits = run.problem.source.splits(Configuration.from_dict(trial.config).data)
-    return splits.report is None and rows_of(splits).get("train") == rows_of(splits).get("full_train")
+    return rows_of(splits).get("train") == rows_of(splits).get("full_train")
 
 
 def take(run: StudyRun, trial: Trial, checkpoint: Path, part: Path) -> dict[str, Any] | None:
@@ -75,23 +76,28 @@ def take(run: StudyRun, trial: Trial, checkpoint: Path, part: Path) -> dict[str,
     them. None where they do not come out the same: other versions may draw other numbers.
     """
     configuration = Configuration.from_dict(trial.config)
-    if not configuration.peft:
+    if not (checkpoint / SETTINGS).is_file():
         shutil.copytree(checkpoint, part, ignore=shutil.ignore_patterns(*NOT_OF_A_MODEL))
         return {}
-    with run.quietly(), accelerate_state_kept():
-        twin = twin_of(run.problem.trainer)
-        twin.model = model = begun_again(twin, configuration)
-        if weights_hash(model) != (trial.environment or {}).get("weights"):
+    with run.quietly(), accelerate_state_kept(), run.problem.making.within(), tempfile.TemporaryDirectory() as folder:
+        trainer = begun_again(run, configuration, folder)
+        if not is_adapted(trainer.model) or weights_hash(trainer.model) != (trial.environment or {}).get("weights"):
             return None
-        model.load_adapter(str(checkpoint), model.active_adapter)
-        return save_model(twin, part)
+        trainer.model.load_adapter(str(checkpoint), trainer.model.active_adapter)
+        return save_model(trainer, part, ours=makes_adapters(run, configuration))
 
 
-def begun_again(twin: Any, configuration: Configuration) -> Any:
-    """Return the model that a training with this configuration begins with."""
-    twin.hpsearch_model, twin.hpsearch_peft = dict(configuration.model), dict(configuration.peft)
-    set_seed(configuration.seed)
-    return twin.call_model_init()
+def begun_again(run: StudyRun, configuration: Configuration, folder: str) -> Any:
+    """Return a Trainer whose model is as a training with this configuration begins with it."""
+    splits = run.problem.source.splits(configuration.data)
+    fields: dict[str, Any] = {"output_dir": folder, "eval_strategy": "no", "save_strategy": "no", "report_to": []}
+    trainer = made(
+        run.problem.making, configuration, train=splits.train, evaluation=splits.selection, callbacks=[], **fields
+    )
+    if trainer.model_init is not None:  # as `train` would
+        set_seed(configuration.seed)
+        trainer.model = trainer.call_model_init()
+    return trainer
 
 
 def final_record(run: StudyRun, trial: Trial) -> dict[str, Any]:

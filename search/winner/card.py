@@ -24,7 +24,7 @@ from ..tasks import Task
 from ..verdict.words import summary_lines
 from ..words import short, short_values, shown_params
 from .card_facts import Facts, is_known
-from .card_metadata import PIPELINE, metadata
+from .card_metadata import PIPELINE, TAGS, metadata
 
 if TYPE_CHECKING:
     from ..study_run import StudyRun
@@ -42,7 +42,32 @@ def write_card(folder: Path, run: StudyRun, trial: Trial, record: Mapping[str, A
     from huggingface_hub import ModelCard
 
     facts = Facts.of(run, trial, record, folder)
-    ModelCard(f"---\n{metadata(facts).to_yaml()}\n---\n{body(facts)}").save(folder / CARD)
+    own = own_card(folder)
+    if own is None:
+        ModelCard(f"---\n{metadata(facts).to_yaml()}\n---\n{body(facts)}").save(folder / CARD)
+        return
+    own.data.tags = [*dict.fromkeys([*(own.data.tags or []), *TAGS])]
+    own.text = f"{own.text.rstrip()}\n\n{one_level_down(body(facts))}"
+    own.save(folder / CARD)
+
+
+def own_card(folder: Path) -> Any:
+    """Return the card that the model's own library has written, such as that of sentence-transformers; None if none."""
+    from huggingface_hub import ModelCard
+
+    if not (folder / CARD).is_file():
+        return None
+    card = ModelCard.load(folder / CARD)
+    return None if card.data.library_name in (None, "peft", "transformers") else card
+
+
+def one_level_down(text_: str) -> str:
+    """Return Markdown whose headings are those of a section of another page; lines in code stay as they are."""
+    lines, in_code = [], False
+    for line in text_.split("\n"):
+        in_code ^= line.startswith("```")
+        lines.append(f"#{line}" if line.startswith("#") and not in_code else line)
+    return "\n".join(lines)
 
 
 def body(facts: Facts) -> str:
@@ -69,7 +94,9 @@ def what_it_is(facts: Facts) -> str:
     task, began = facts.task, began_as(facts)
     if task is None:
         kind = text(facts.architecture or facts.study.model)
-        return f"A fine-tuned {kind}, whose hyperparameters hpsearch searched for a Trainer made in Python."
+        own = facts.options.get("trainer") or facts.options.get("script")
+        of_whom = "of the author's own" if own else "made in Python"
+        return f"A fine-tuned {kind}, whose hyperparameters hpsearch searched for a Trainer {of_whom}."
     reads = " and ".join(text(column) for column in task.text_columns)
     from_where = f"task {text(task.name)}, columns: {reads}"
     if task.is_regression:
@@ -121,15 +148,18 @@ def what_was_trained(facts: Facts) -> str:
         return ""
     trained, parameters = facts.adapter["trained_parameters"], facts.adapter["parameters"]
     share = f"{trained:,} of {parameters:,} parameters ({trained / parameters:.1%})"
+    kind = text(facts.adapter.get("kind", "LoRA"))
+    if not facts.adapter.get("merged", True):
+        return f"Trained with adapters ({kind}): {share} were. This folder has them alone, as `peft` reads them."
     return (
-        f"Trained with adapters (LoRA): {share} were, the adapters and the head. "
+        f"Trained with adapters ({kind}): {share} were, the adapters and the head. "
         "They are merged into the weights here, which need nothing but transformers."
     )
 
 
 def adapter_example(facts: Facts) -> str:
     """Return how to use the adapters alone, where there is a model to use them on."""
-    if not facts.adapter:
+    if not facts.adapter or not facts.adapter.get("merged", True):
         return ""
     about = f"The folder `{ADAPTER}` has the adapters and the head alone, as `peft` reads them"
     base, task = facts.adapter.get("base_model"), facts.task
@@ -215,9 +245,16 @@ def data_lines(facts: Facts) -> list[str]:
     if "selection" in parts:
         lines.append(f"Selection split, by which configurations were chosen: {parts['selection']} rows.")
     if parts.get("report"):
-        kept = "the validation part of the data" if facts.is_validation else "cut from the training data"
+        kept = report_origin(facts)
         lines.append(f"Report split, by which nothing was chosen: {parts['report']} rows, {kept}.")
     return lines
+
+
+def report_origin(facts: Facts) -> str:
+    """Return which rows the report split is made of."""
+    if facts.is_validation:
+        return "the validation part of the data"
+    return str(facts.study.spec["identity"].get("report") or "cut from the training data")
 
 
 def limits(facts: Facts) -> list[str]:

@@ -41,6 +41,7 @@ class Facts:
     trial: Trial  #: whose configuration the model has
     record: Mapping[str, Any]  #: what `hpsearch.json` says
     architecture: str | None  #: the class of a model of transformers
+    library: str | None  #: what opens the folder
     is_validation: bool  #: whether the report split is the data set's own validation part
 
     @classmethod
@@ -55,6 +56,7 @@ class Facts:
             trial=trial,
             record=record,
             architecture=architecture_in(folder),
+            library=library_of(folder),
             is_validation=raw is not None and raw.validation is not None,
         )
 
@@ -77,7 +79,7 @@ class Facts:
     @property
     def base_model(self) -> str | None:
         """The name of the model on the hub that this one began as; None for `tiny` and for a folder."""
-        if self.options.get("trainer") or self.options.get("model_init"):
+        if self.options.get("trainer") or self.options.get("script") or self.options.get("model_init"):
             return None  # the user's own function knows
         name = str(self.options.get("model", TINY))
         local = name == TINY or Path(name).is_absolute() or name.startswith((".", "~")) or not is_hub_name(name)
@@ -139,6 +141,20 @@ def architecture_in(folder: Path) -> str | None:
         return str(written["architectures"][0])
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
+
+
+#: Files by which a folder is known to be a library's.
+LIBRARY_FILES = {
+    "config_setfit.json": "setfit",
+    "modules.json": "sentence-transformers",
+    "adapter_config.json": "peft",
+}
+
+
+def library_of(folder: Path) -> str | None:
+    """Return the library that opens a model folder; None where that is not known."""
+    known = (library for name, library in LIBRARY_FILES.items() if (folder / name).is_file())
+    return next(known, "transformers" if architecture_in(folder) else None)
 
 
 def is_known(architecture: str | None) -> bool:

@@ -25,7 +25,7 @@ def metadata(facts: Facts) -> ModelCardData:
     results = evaluation_results(facts)
     found: dict[str, Any] = {
         "language": facts.language,
-        "library_name": "transformers" if facts.architecture else None,
+        "library_name": facts.library,
         "pipeline_tag": PIPELINE if classifies_text(facts) else None,
         "base_model": facts.base_model,
         "datasets": [facts.data_set.repository] if facts.data_set else None,
@@ -40,7 +40,10 @@ def metadata(facts: Facts) -> ModelCardData:
 def more_tags(facts: Facts) -> list[str]:
     """Return what a model of this kind is looked for by."""
     is_regression = facts.task is not None and facts.task.is_regression
-    return [*(["lora"] if facts.adapter else []), *(["regression"] if is_regression else [])]
+    return [
+        *([str(facts.adapter.get("kind", "LoRA")).lower()] if facts.adapter else []),
+        *(["regression"] if is_regression else []),
+    ]
 
 
 def classifies_text(facts: Facts) -> bool:

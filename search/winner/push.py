@@ -5,6 +5,7 @@ No model is loaded for that. What a folder holds is `record` and `card`.
 
 from __future__ import annotations
 
+import json
 import shlex
 import warnings
 from collections.abc import Iterator
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from ...spaces.errors import BadInput, HpsearchError
 from ..failures import first_line
+from ..model.adapters import SETTINGS
 from ..talk import tell
 from .card import CARD, PLACE
+from .places import without_places
 from .record import read_record
 
 if TYPE_CHECKING:
@@ -94,6 +97,9 @@ def published(folder: Path, name: str) -> Iterator[CommitOperationAdd]:
         content: Any = str(path)
         if inside == Path(CARD):
             content = path.read_text(encoding="utf-8").replace(PLACE, name).encode()
+        elif path.name == SETTINGS:  # of adapters, which may name a folder of this machine
+            settings = without_places(json.loads(path.read_text(encoding="utf-8")))
+            content = json.dumps(settings, indent=2, sort_keys=True).encode()
         yield CommitOperationAdd(path_in_repo=inside.as_posix(), path_or_fileobj=content)
 
 

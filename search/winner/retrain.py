@@ -24,8 +24,9 @@ from ..study_run import StudyRun
 from ..talk import as_typed
 from ..trial.configuration import Configuration
 from ..trial.early_stopping import NEVER_EVALUATED, StopCallback
+from ..trial.numbers import plain_numbers
 from ..trial.progress import ShareCallback
-from ..trial.trainer import fresh_callbacks, rebuild, scheduled, twin_of
+from ..trial.trainer import made, scheduled
 from ..trial.training import finite_score
 from .card import write_card
 from .places import without_places
@@ -55,7 +56,7 @@ def retrain(run: StudyRun, trial: Trial, folder: Path | None = None) -> Model:
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        with run.quietly(), accelerate_state_kept():
+        with run.quietly(), accelerate_state_kept(), run.problem.making.within():
             record = train_into(run, trial, part)
         shutil.rmtree(part / "work", ignore_errors=True)
         put_in_place(part, target)
@@ -98,13 +99,16 @@ def train_into(run: StudyRun, trial: Trial, part: Path) -> dict[str, Any]:
     share = trial.stopped_at
     if share is not None:
         run.view.say(f"trial {trial.number} ended itself at {share:.0%} of its budget, and so does the retraining")
-    twin = full_twin(run, configuration, splits.full_train, held_out, part / "work", share)
+    trainer = full_trainer(run, configuration, splits.full_train, held_out, part / "work", share)
     began = time.perf_counter()
-    twin.train()
+    trainer.train()
     trained = time.perf_counter()
-    metrics = {name: float(value) for name, value in twin.evaluate().items() if isinstance(value, int | float)}
+    halves = trainer.args.fp16_full_eval or trainer.args.bf16_full_eval  # an evaluation that leaves half of each weight
+    ours = makes_adapters(run, configuration)
+    adapters = save_model(trainer, part, ours=ours) if halves else None
+    metrics = plain_numbers(trainer.evaluate())
     finite_score(metrics, run.problem.objective)
-    adapters = save_model(twin, part)
+    adapters = save_model(trainer, part, ours=ours) if adapters is None else adapters
     seconds = {"train": trained - began, "evaluate": time.perf_counter() - trained}
     record = model_record(run, configuration, trial, metrics, seconds) | {
         "params": without_places({**(trial.params or {}), **changed}),
@@ -116,6 +120,11 @@ def train_into(run: StudyRun, trial: Trial, part: Path) -> dict[str, Any]:
     write_record(part, record)
     write_card(part, run, trial, record)
     return record
+
+
+def makes_adapters(run: StudyRun, configuration: Configuration) -> bool:
+    """Return whether the adapters of a configuration are made by hpsearch, and not by the user's own Trainer."""
+    return bool(configuration.peft) and run.problem.making.call.value_of("peft_config") is None
 
 
 def rows_of_model(train: Any, held_out: Any) -> dict[str, int]:
@@ -136,16 +145,20 @@ def changed_on_all_data(run: StudyRun, trial: Trial) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value != params[name]}
 
 
-def full_twin(
+def full_trainer(
     run: StudyRun, configuration: Configuration, train: Any, held_out: Any, work: Path, share: float | None = None
 ) -> Any:
-    """Return a twin of the study's Trainer for one training to the end, without evaluations on the way.
+    """Return a Trainer for one training to the end, without evaluations on the way.
 
     Without them, a callback that stops early never does, so the training ends at the `share` of the trial's.
     """
-    twin = twin_of(run.problem.trainer)
-    args = configuration.arguments(
-        run.problem.trainer.args,
+    callbacks = [*scheduled(configuration), ShareCallback(run.view)]
+    return made(
+        run.problem.making,
+        configuration,
+        train=train,
+        evaluation=held_out,
+        callbacks=[*callbacks, *([] if share is None else [StopCallback(share)])],
         output_dir=str(work),
         **NEVER_EVALUATED,
         metric_for_best_model=run.problem.objective,
@@ -157,11 +170,6 @@ def full_twin(
         disable_tqdm=True,
         push_to_hub=False,
     )
-    callbacks = [*fresh_callbacks(twin), *scheduled(configuration), ShareCallback(run.view)]
-    sections = {"model": configuration.model, "peft": configuration.peft}
-    callbacks += [] if share is None else [StopCallback(share)]
-    rebuild(twin, args, train=train, evaluation=held_out, callbacks=callbacks, **sections)
-    return twin
 
 
 def check_target(target: Path) -> None:
