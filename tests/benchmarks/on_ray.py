@@ -147,10 +147,10 @@ with StudyStore.open(f"sqlite:///{folder}/hpsearch.db") as store:
     trials = store.trials(store.study(name).study_id)
 mine = [Configuration.from_dict(one.config) for one in trials][part::2]
 with chatter_to(folder / f"bare-{part}.log"):
-    overhead.bare_training(problem.trainer, problem.plan, mine[0], folder / f"bare-{part}")
+    overhead.bare_training(problem.making, problem.plan, mine[0], folder / f"bare-{part}")
     began = time.time()
     for one in mine:
-        overhead.bare_training(problem.trainer, problem.plan, one, folder / f"bare-{part}")
+        overhead.bare_training(problem.making, problem.plan, one, folder / f"bare-{part}")
 print(began, time.time())
 """
 

@@ -25,8 +25,9 @@ from transformers import Trainer
 from hpsearch.search.command.run import open_run, space_of
 from hpsearch.search.data.splits import at_fraction
 from hpsearch.search.options import RunOptions
-from hpsearch.search.plan import Plan
+from hpsearch.search.problem import Problem
 from hpsearch.search.quiet import chatter_to
+from hpsearch.search.strategy import strategy_of
 from hpsearch.search.trial.configuration import Configuration
 from hpsearch.search.view import View
 from hpsearch.studies.records import TrialState
@@ -51,32 +52,28 @@ def new_run(folder: Path, trials: int, name: str) -> Any:
         strategy="single",
         confirm="none",
     )
-    return open_run(options, space_of(options), View())
+    strategy = strategy_of(pruner=options.pruner, strategy=options.strategy, confirm=options.confirm)
+    return open_run(options, space_of(options), View(), strategy=strategy)
 
 
 def train_bare(run: Any, folder: Path) -> None:
     """Train each configuration of a finished search with a plain Trainer that evaluates as often."""
-    template, plan = run.problem.trainer, run.problem.plan
+    problem = run.problem
     with chatter_to(folder / "bare.log"):
         for trial in run.store.trials(run.study.study_id):
-            bare_training(template, plan, Configuration.from_dict(trial.config), folder / "bare")
+            bare_training(problem, Configuration.from_dict(trial.config), len(trial.curve), folder / "bare")
 
 
-def bare_training(template: Any, plan: Plan, configuration: Configuration, folder: Path) -> None:
-    """Train one configuration as a script of its own would."""
-    args = configuration.arguments(
-        template.args,
-        output_dir=str(folder),
-        eval_strategy="steps",
-        eval_steps=0.25,
-        save_strategy="no",
-        disable_tqdm=True,
-    )
+def bare_training(problem: Problem, configuration: Configuration, looks: int, folder: Path) -> None:
+    """Train one configuration as a script of its own would, with so many evaluations of the same rows."""
+    making, plan = problem.making, problem.plan
+    how = {"eval_strategy": "steps", "eval_steps": 1 / looks, "save_strategy": "no", "disable_tqdm": True}
+    args, template = making.resolved(**configuration.handed(making, output_dir=str(folder), **how)), making.template
     Trainer(
         model_init=template.model_init,
         args=args,
         train_dataset=at_fraction(template.train_dataset, plan.fraction, plan.seed),
-        eval_dataset=template.eval_dataset,
+        eval_dataset=problem.source.splits({}).selection,
         data_collator=template.data_collator,
         processing_class=template.processing_class,
         compute_metrics=template.compute_metrics,

@@ -95,7 +95,7 @@ class Vocabulary:
         tokens = (np.concatenate([np.asarray(row) for row in part["input_ids"]]) for part in given[:3])
         self.kept = np.unique(np.concatenate([[0], *tokens]))
         self.splits = [self.renumbered(part) for part in given[:3]]
-        self.model_init, made.trainer.model_init = made.trainer.model_init, self.cut
+        self.model_init = made.trainer.model_init
 
     def renumbered(self, part: Any) -> Any:
         """Return a split whose tokens have the new numbers."""
@@ -161,7 +161,6 @@ def train(given: tuple[Job, str]) -> dict[str, Any]:
     from hpsearch.search.data.splits import at_fraction
     from hpsearch.search.trial.collapse import watching
     from hpsearch.search.trial.configuration import Configuration
-    from hpsearch.search.trial.trainer import fresh_callbacks, rebuild, twin_of
 
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
@@ -174,19 +173,25 @@ def train(given: tuple[Job, str]) -> dict[str, Any]:
         "num_train_epochs": job.epochs,
         "per_device_train_batch_size": job.batch,
     }
-    configuration = Configuration.resolve(made.trainer.args, params, fraction=fraction, seed=job.seed)
+    configuration = Configuration.resolve(made.making, params, fraction=fraction, seed=job.seed)
     learned_from, selection_part, report_part = vocabulary.splits
-    twin = twin_of(made.trainer)
     with tempfile.TemporaryDirectory() as folder:
-        args = configuration.arguments(made.trainer.args, output_dir=folder, logging_strategy="no")
+        handed = configuration.handed(made.making, output_dir=folder, logging_strategy="no")
         subset = at_fraction(learned_from, fraction, job.seed)
-        rebuild(twin, args, train=subset, evaluation=selection_part, callbacks=fresh_callbacks(twin), model={})
         collapsed: list[bool] = []
-        twin.compute_metrics = watching(twin.compute_metrics, collapsed.append)
+        trainer = transformers.Trainer(
+            model_init=lambda: vocabulary.cut({}),
+            args=made.making.resolved(**handed),
+            train_dataset=subset,
+            eval_dataset=selection_part,
+            data_collator=made.trainer.data_collator,
+            processing_class=made.trainer.processing_class,
+            compute_metrics=watching(made.trainer.compute_metrics, collapsed.append),
+        )
         began = time.perf_counter()
-        twin.train()
+        trainer.train()
         seconds = time.perf_counter() - began
-        selection, report = twin.evaluate(selection_part), twin.evaluate(report_part)
+        selection, report = trainer.evaluate(selection_part), trainer.evaluate(report_part)
     return {
         **job._asdict(),
         "objective": made.objective.removeprefix("eval_"),

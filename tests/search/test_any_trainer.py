@@ -39,6 +39,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from hpsearch import BadInput
 from hpsearch.search.data.splits import at_fraction, is_continuous, labels_of
+from hpsearch.search.making.making import Making
 from hpsearch.search.trainer_problem import trainer_identity
 from hpsearch.search.trial.collapse import has_collapsed
 from hpsearch.search.trial.signal_check import SignalCheck
@@ -211,7 +212,7 @@ def test_other_class_weights_are_another_problem(toy: Any, pairs: Any) -> None:
     toy.search(weighted(1.0, 2.0), trials=1)
     with pytest.raises(BadInput, match=re.escape("settings.class_weights: [1.0,2.0] -> [1.0,4.0]")):
         toy.search(weighted(1.0, 4.0))
-    assert "settings" not in trainer_identity(toy.trainer())
+    assert "settings" not in trainer_identity(Making.of(toy.trainer()))
 
 
 def test_what_is_set_after_the_constructor_stays(toy: Any) -> None:

@@ -168,14 +168,14 @@ def test_a_trial_is_judged_by_the_evaluation_that_gives_its_score(toy, asleep):
                     model.classifier.weight.zero_()
 
     asleep.add_callback(FallsAsleep())
-    options = {"space": {"learning_rate": Choice([1e-2])}, "objective": "accuracy", "trials": 1}
+    options = {"space": {"learning_rate": Choice([1e-2])}, "objective": "accuracy", "trials": 2}
     best = toy.search(asleep, study="best", **options)
     last = toy.search(asleep, study="last", score="last", **options)
 
     assert best.best.failure is None
     assert score(best.best) > 0.5
-    assert 0.5 == best.trials[0].curve[-1]["score"]
-    assert Failure.COLLAPSED == last.best.failure
+    assert 0.5 == best.trials[1].curve[-1]["score"]
+    assert Failure.COLLAPSED == last.trials[1].failure
 
 
 def test_a_small_evaluation_is_not_judged(toy):

@@ -17,9 +17,13 @@ from transformers import Trainer
 
 from hpsearch.search.failures import describe
 from hpsearch.search.own import call
-from hpsearch.search.own.factory import factory_name, trainer_from
+from hpsearch.search.own.code import OwnCode
+from hpsearch.search.own.factory import factory_name, making_from
+from hpsearch.search.own.problem import study_problem
 from hpsearch.search.redaction import redacted
 from hpsearch.spaces.errors import BadInput
+from hpsearch.spaces.parameters import Float
+from hpsearch.spaces.space import Space
 from hpsearch.studies.errors import StudyChanged
 from hpsearch.studies.records import TrialState
 
@@ -100,6 +104,11 @@ def test_what_a_worker_cannot_find_is_refused_by_its_name(module: Any) -> None:
     assert "my_training:make_trainer" == factory_name(module.make_trainer)
 
 
+def trainer_from(named: str) -> Any:
+    """The Trainer that a function of that name makes."""
+    return making_from(named, Space({"learning_rate": Float(1e-4, 1e-2)})).template
+
+
 @pytest.mark.parametrize("name", ["nowhere_to_be_found:make", "os:make_trainer"])
 def test_a_function_that_is_not_here_is_said(name: str) -> None:
     """A machine that lacks the module, or has another one of that name, says which."""
@@ -109,14 +118,13 @@ def test_a_function_that_is_not_here_is_said(name: str) -> None:
 
 def test_a_trainer_that_is_another_one_elsewhere_is_refused(toy: Any, module: Any) -> None:
     """Workers whose function makes a Trainer with other data do not take part: a study means one thing."""
-    from hpsearch.search.own.factory import factory_problem
-
+    code = OwnCode(trainer="my_training:make_trainer")
     study = toy.search(module.make_trainer, trials=1)._run.study
-    factory_problem("my_training:make_trainer", study)
+    study_problem(code, study)
 
     module.ROWS = 47
     with pytest.raises(StudyChanged):
-        factory_problem("my_training:make_trainer", study)
+        study_problem(code, study)
 
 
 # Scripts, by their path
@@ -300,10 +308,17 @@ def test_the_line_that_failed_is_named() -> None:
         call.built_by(fails_with_secrets, "it")
 
 
-def test_a_trainer_without_model_init_is_refused(toy: Any) -> None:
-    """A function that makes it is no remedy: there is one model for all trials."""
-    with pytest.raises(BadInput, match="made with a model, not with a model_init"):
-        toy.search(lambda: Trainer(model=toy.model(), args=toy.arguments(), train_dataset=toy.rows(8)))
+def test_each_seed_has_a_model_of_its_own(toy: Any) -> None:
+    """D6: where a function makes the model, another seed draws another one, not the same with other batches."""
+
+    def make() -> Any:
+        rows = {"train_dataset": toy.rows(48), "eval_dataset": toy.rows(24, seed=1)}
+        return Trainer(model=toy.model(), args=toy.arguments(), **rows)
+
+    study = toy.search(make, trials=1, subset=0.5, confirm="full", finalists=1, seeds=2)
+
+    begun = {trial.seed: trial.environment["weights"] for trial in study.trials}
+    assert 2 == len(begun) == len(set(begun.values()))
 
 
 def test_what_it_prints_does_not_reach_stdout_or_the_store(toy: Any, capfd: Any) -> None:

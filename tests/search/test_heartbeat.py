@@ -273,9 +273,10 @@ class TakenAway(TrainerCallback):
     steps: ClassVar[list[tuple[int, int]]] = []
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        number = int(Path(args.output_dir).name.partition("-")[0])
-        if self.store is None:
+        name = Path(args.output_dir).name.partition("-")[0]
+        if self.store is None or not name.isdecimal():  # it is tried out first, in a folder of its own
             return
+        number = int(name)
         self.steps.append((number, state.global_step))
         if (number, state.global_step) == (1, 4):
             take_away(self.store, self.study_id)

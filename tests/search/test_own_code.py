@@ -97,7 +97,7 @@ def test_a_trainer_is_searched_by_its_functions_name(folder: Path) -> None:
     assert 7 == ran["best"]["seed"]  # the Trainer's own
     assert 1.0 == ran["best"]["fraction"]
     record = json.loads((Path(ran["model"]["folder"]) / "hpsearch.json").read_text())
-    assert (True, {"train": 96, "evaluated": 24}) == (record["final"], record["rows"])
+    assert (True, {"train": 96, "evaluated": 12}) == (record["final"], record["rows"])
     assert "OnFirstToken" in json.loads((Path(ran["model"]["folder"]) / "config.json").read_text())["architectures"]
     replayed = done("replay", "mine", "--trial", 1, "--trainer", "mine.py:build_trainer", "--json").json()
     assert replayed["identical"]

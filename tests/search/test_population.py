@@ -16,7 +16,7 @@ from hpsearch.search.sampling.population import Population, check_changeable, sc
 from hpsearch.search.trial.budget import LOOKS, BudgetCallback
 from hpsearch.search.trial.configuration import Configuration
 from hpsearch.search.trial.schedule import Change
-from hpsearch.search.trial.trainer import rebuild, scheduled, twin_of
+from hpsearch.search.trial.trainer import made, scheduled
 from hpsearch.spaces.errors import BadInput
 from hpsearch.studies.records import Trial, TrialState
 
@@ -149,15 +149,15 @@ def test_a_retraining_follows_the_schedule(searched: Any) -> None:
 
 def losses(toy: Any, run: Any, configuration: Configuration) -> list[float]:
     """Train a configuration of a study at its fraction, from the first step to the last; return the losses."""
-    curve, twin = Curve(), twin_of(run.problem.trainer)
-    splits = run.loop(None).splits(configuration)
-    rebuild(
-        twin,
-        configuration.arguments(run.problem.trainer.args, output_dir=str(toy.folder / "again"), eval_strategy="steps"),
+    curve, splits = Curve(), run.loop(None).splits(configuration)
+    trainer = made(
+        run.problem.making,
+        configuration,
         train=splits.train,
         evaluation=splits.selection,
         callbacks=[BudgetCallback(), *scheduled(configuration), curve],
-        model={},
+        output_dir=str(toy.folder / "again"),
+        eval_strategy="steps",
     )
-    twin.train()
+    trainer.train()
     return curve.losses

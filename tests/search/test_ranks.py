@@ -207,6 +207,7 @@ def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(shared_batch, "gpus", lambda: ["0"])
     gpu_trainer = SimpleNamespace(args=SimpleNamespace(use_cpu=False))
-    problem: Any = SimpleNamespace(plan=SimpleNamespace(pruner="none"), trainer=gpu_trainer)
+    making = SimpleNamespace(refuse=lambda plan, processes: None)
+    problem: Any = SimpleNamespace(plan=SimpleNamespace(pruner="none"), trainer=gpu_trainer, making=making)
     with pytest.raises(BadInput, match="a trial of 2 processes needs as many GPUs, and there is 1"):
         shared_batch.check_shareable(problem, 2)

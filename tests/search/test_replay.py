@@ -14,6 +14,7 @@ import pytest
 import torch
 from transformers import TrainerCallback
 
+from hpsearch.search.making.making import Making
 from hpsearch.search.replay import since
 from hpsearch.spaces.errors import BadInput
 from hpsearch.studies.records import Phase, Trial, TrialState
@@ -276,7 +277,7 @@ def test_a_replay_has_the_threads_of_the_trial(toy):
     before = torch.get_num_threads()
     study.replay(0)
 
-    assert [before, before + 1] == Threads.seen
+    assert [before, before, before + 1] == Threads.seen  # when it was tried out, searched and replayed
     assert before == torch.get_num_threads()
 
 
@@ -303,7 +304,8 @@ def test_a_program_that_changed_is_found_out(toy):
     """A model that is made otherwise than it was begins with other weights."""
     study = toy.search(toy.trainer(), trials=1)
     assert study.replay(0).identical
-    study._run.problem.trainer.model_init = lambda: scaled(toy.model())
+    other = Making.of(toy.trainer(model_init=lambda: scaled(toy.model())))
+    study._run = dataclasses.replace(study._run, problem=dataclasses.replace(study._run.problem, making=other))
 
     found = study.replay(0)
 

@@ -83,8 +83,8 @@ def test_a1_a_trial_begins_with_its_own_seed(toy, stock):
     study = toy.search(toy.trainer(callbacks=[recorder], args={"seed": 5}), seed=11)
 
     alone = [plain_weights(toy, **trial.config["args"]) for trial in study.trials]
-    assert alone == seen
-    assert [own[2]] * 2 == seen
+    assert alone == seen[1:]  # first it was tried out
+    assert [own[2]] * 3 == seen
 
 
 def plain_weights(toy: Any, **values: Any) -> str:
@@ -165,8 +165,7 @@ def test_a4_the_score_is_the_best_evaluation_or_the_last_if_asked(toy, stock):
 
     scores = {}
     for score in ("best", "last"):
-        # The first value goes to the look at which metrics there are.
-        scripted = Scripted(0.5, *sequence)
+        scripted = Scripted(*sequence)  # each Trainer has one of its own
         study = toy.search(
             toy.trainer(compute_metrics=scripted), objective="accuracy", score=score, trials=1, study=score
         )
@@ -264,8 +263,9 @@ def test_a6_what_ran_is_stored_and_retrained(toy, stock):
     study = toy.search(toy.trainer(callbacks=[recorder]), space=space, subset=0.5)
     model = study.retrain()
 
-    assert seen[study.best.number]["learning_rate"] == study.best.params["learning_rate"]
-    differing = {name for name in seen[-1] if seen[-1][name] != seen[study.best.number][name]}
+    best = seen[study.best.number + 1]  # first it was tried out
+    assert best["learning_rate"] == study.best.params["learning_rate"]
+    differing = {name for name in seen[-1] if seen[-1][name] != best[name]}
     assert set() == differing - RUN_FIELDS
     written = json.loads((Path(model.folder) / "hpsearch.json").read_text())
     assert Configuration.from_dict(study.best.config).at(fraction=1.0).to_dict() == written["configuration"]
@@ -313,7 +313,7 @@ def test_a8_no_value_is_cast(toy, stock):
     }
     study = toy.search(toy.trainer(callbacks=[recorder]), space=space, trials=3)
 
-    assert [trial.params for trial in study.trials] == seen
+    assert [trial.params for trial in study.trials] == seen[1:]  # first it was tried out
     assert all(value == trial.config["args"][name] for trial in study.trials for name, value in trial.params.items())
 
 
@@ -335,7 +335,7 @@ def test_a9_a_conditional_value_does_not_leak_into_later_trials(toy, stock):
         "weight_decay": {"value": 0.3, "when": {"optim": "adamw_torch"}},
         "learning_rate": Float(1e-4, 1e-3),
     }
-    trainer = toy.trainer(callbacks=[recorder])
+    trainer = toy.trainer(callbacks=[recorder], args={"optim": "sgd"})
     study = toy.search(trainer, space=space, sampler="random", trials=8)
 
     assert {("sgd", 0.0), ("adamw_torch", 0.3)} == set(seen)
@@ -440,8 +440,9 @@ def test_a11_failed_trials_are_classed_replaced_and_survived(toy, stock):
 
 def test_a11_a_score_that_is_not_a_number_is_a_failure(toy):
     """A11: NaN never becomes a score, nor the best."""
-    scripted = Scripted(0.5, float("nan"), 0.2, 0.2, 0.2, 0.2, 0.3, 0.3, 0.3, 0.3)
-    study = toy.search(toy.trainer(compute_metrics=scripted), objective="accuracy", trials=2)
+    values = iter([0.5, float("nan"), 0.2, 0.2, 0.2, 0.2, 0.3, 0.3, 0.3, 0.3])  # the first goes to the trying out
+    trainer = toy.trainer(compute_metrics=lambda prediction: {"accuracy": next(values)})
+    study = toy.search(trainer, objective="accuracy", trials=2)
 
     assert ["FAILED", "COMPLETE", "COMPLETE"] == [trial.state.value for trial in study.trials]
     assert "nan" == study.trials[0].failure
@@ -453,7 +454,8 @@ def test_a11_a_search_in_which_all_trials_are_pruned_ends_well(toy, stock):
 
     class Prunes(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            raise optuna.TrialPruned
+            if state.max_steps > 1:  # and not where it is tried out
+                raise optuna.TrialPruned
 
     with pytest.raises(ValueError, match="No trials are completed"):
         stock(toy.trainer(callbacks=[Prunes()], args={"eval_strategy": "epoch"}), hp_space=learning_rate)
@@ -529,5 +531,48 @@ def test_a16_the_optuna_study_is_there_and_each_trial_is_tracked_once(toy, stock
     study = toy.search(toy.trainer(callbacks=[tracker]), trials=3)
 
     assert isinstance(study.optuna, optuna.Study)
-    assert [{**trial.params, "seed": trial.seed} for trial in study.trials] == runs
+    assert [{**trial.params, "seed": trial.seed} for trial in study.trials] == runs[1:]  # first it was tried out
     assert [trial.score for trial in study.trials] == [trial.value for trial in study.optuna.trials]
+
+
+# A15
+
+
+def test_a15_a_trainer_whose_model_is_an_object_is_searched(toy, stock):
+    """A15: Trainers of trl take no `model_init`, and nobody has to write one for the search."""
+    with pytest.raises(RuntimeError, match="model_init"):
+        stock(toy.trainer(model_init=None, model=toy.model()), hp_space=learning_rate)
+
+    study = toy.search(toy.trainer(model_init=None, model=toy.model()))
+
+    assert [TrialState.COMPLETE] * 2 == [trial.state for trial in study.trials]
+
+
+def test_a_look_leaves_no_trace(toy):
+    """Stock: a training that is evaluated on its way ends with other weights than one that is not; ours does not."""
+
+    class AtTheEnd(Recorder):
+        """Looks at the end of a training."""
+
+        on_train_begin = TrainerCallback.on_train_begin
+
+        def __deepcopy__(self, memo):
+            return AtTheEnd(self.seen, self.look)
+
+        def on_train_end(self, args, state, control, model=None, **kwargs):
+            self.seen.append(self.look(args, model))
+
+    def trainer(**args):
+        return toy.trainer(args=args, callbacks=[AtTheEnd(seen, lambda args, model: toy.weights_hash(model))])
+
+    seen: list[Any] = []
+    trainer(eval_strategy="no").train()
+    trainer(eval_strategy="steps", eval_steps=0.25).train()
+    unseen, looked_at = seen
+    assert unseen != looked_at, "stock: a look moves the random numbers on"
+
+    seen = []
+    toy.search(trainer(eval_strategy="steps", eval_steps=0.25), trials=1, subset=1.0)
+
+    assert unseen in seen
+    assert looked_at not in seen

@@ -104,12 +104,12 @@ def test_a_stream_is_searched_followed_retrained_and_replayed(kind: Any, toy: An
     searched, finals = study.trials[:3], study.trials[3:]
     assert [(Phase.SEARCH, 1 / 3)] * 3 == [(one.phase, one.fraction) for one in searched]
     assert {(Phase.FINAL, 1.0)} == {(one.phase, one.fraction) for one in finals}
-    assert [(8, 2)] * 3 + [(STEPS, 6)] * len(finals) == NotesSteps.seen
+    assert [(1, 0)] + [(8, 2)] * 3 + [(STEPS, 6)] * len(finals) == NotesSteps.seen  # first it was tried out
     assert all([0.25, 0.5, 0.75, 1.0] == [point["budget"] for point in one.curve] for one in study.trials)
 
     model = study.retrain()
     assert (STEPS, 6) == NotesSteps.seen[-1]
-    assert {"evaluated": 24} == model.spec["rows"]
+    assert {"evaluated": 12} == model.spec["rows"]  # the other half is the report split
     for number in (0, finals[-1].number):
         assert [] == study.replay(number).differences
 
@@ -137,7 +137,7 @@ def test_it_is_said_what_a_subset_of_a_stream_is(toy: Any, streamed: Any, capsys
 def test_the_baseline_is_what_the_trainer_does_by_itself(toy: Any, streamed: Any) -> None:
     """D4: on all of the stream, trial 0 ends with the loss of the Trainer left alone."""
     study = toy.search(streamed(table_stream), trials=1, score="last")
-    alone = streamed(table_stream, args={"eval_strategy": "steps", "eval_steps": 0.25})
+    alone = streamed(table_stream)
     alone.train()
 
     assert alone.evaluate()["eval_loss"] == pytest.approx(study.best.score, abs=1e-6)

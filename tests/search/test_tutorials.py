@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+import yaml
+from transformers import Trainer
 
 from .command import done
 
@@ -59,6 +62,10 @@ def test_a_tutorials_script_is_searched_by_its_name(
     }.items():
         monkeypatch.setenv(name, str(value))
 
+    named = ("--trainer", f"{EXAMPLES / script}.py:build_trainer", "--objective", metric, "--subset", subset)
+    if script == "stream":
+        assert "of the 2000 steps on a stream" in done("check", *named).out
+
     ran = done("run", "--trainer", f"{EXAMPLES / script}.py:build_trainer", "--objective", metric, "--subset", subset,
                *more, *FAST).json()  # fmt: skip
 
@@ -66,11 +73,15 @@ def test_a_tutorials_script_is_searched_by_its_name(
     assert f"eval_{metric}" in ran["best"]["metrics"]
 
 
-@pytest.mark.parametrize("number", [0, 1], ids=["stock", "optuna"])
+def programs() -> list[str]:
+    """Return the page's programs: a function with a trial, stock's search, an Optuna script's."""
+    return re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("number", [1, 2], ids=["stock", "optuna"])
 def test_the_pages_programs_run(number: int, toy: Any) -> None:
     """What somebody copies from the page works as it stands, for any Trainer."""
-    program = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)[number]
-    program = program.replace("trials=10", "trials=2, strategy='single', confirm='none', quiet=True")
+    program = programs()[number].replace("trials=10", "trials=2, strategy='single', confirm='none', quiet=True")
 
     names: dict[str, Any] = {"trainer": toy.trainer()}
     exec(program, names)  # noqa: S102 - the page's own
@@ -78,14 +89,62 @@ def test_the_pages_programs_run(number: int, toy: Any) -> None:
     assert 2 == len(names["study"].trials)
 
 
+def test_the_pages_function_is_handed_the_trial(toy: Any) -> None:
+    """Names that the function reads are its own, whatever `TrainingArguments` knows; the baseline has the usual values
+    that the page says, which may be outside the space: 0.1 and 1.0, and the learning rate of the arguments.
+    """
+    (space,) = [one for one in re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL) if "class_weight" in one]
+    made: list[tuple[float, float, float]] = []
+
+    class WeightedTrainer(Trainer):
+        """Counts the second class for more."""
+
+        def __init__(self, *args: Any, class_weight: float, **named: Any) -> None:
+            super().__init__(*args, **named)
+            self.class_weight = class_weight
+            made.append((self.args.learning_rate, self.model.dropout.p, class_weight))
+
+        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **named: Any) -> Any:
+            """Return the weighted cross-entropy."""
+            outputs = model(**inputs)
+            weight = torch.tensor([1.0, self.class_weight])
+            loss = torch.nn.functional.cross_entropy(outputs.logits, inputs["labels"], weight=weight)
+            return (loss, outputs) if return_outputs else loss
+
+    def model_of(dropout: float) -> Any:
+        model = toy.model()
+        model.dropout.p = dropout
+        return model
+
+    def arguments(folder: str, **values: Any) -> Any:
+        return toy.arguments(output_dir=folder, **{**values, "num_train_epochs": 1})
+
+    names: dict[str, Any] = {
+        "TrainingArguments": arguments,
+        "WeightedTrainer": WeightedTrainer,
+        "model_of": model_of,
+        "train": toy.rows(48),
+        "validation": toy.rows(24, seed=1),
+    }
+    exec(programs()[0], names)  # noqa: S102 - the page's own
+    study = toy.search(names["build_trainer"], space=yaml.safe_load(space), trials=3, subset=1.0)
+
+    assert {"learning_rate": 5e-5, "dropout": 0.1, "class_weight": 1.0} == study.trials[0].params
+    assert 3 == len({trial.score for trial in study.trials})
+    names_of_values = ("learning_rate", "dropout", "class_weight")
+    assert {tuple(trial.params[name] for name in names_of_values) for trial in study.trials} <= set(made)
+
+
 def test_every_program_of_the_page_is_one_of_these() -> None:
     """A program that no test runs is not on the page."""
-    assert 2 == len(re.findall(r"```python\n", PAGE))
+    assert 3 == len(programs())
 
 
 def test_every_option_of_the_page_exists() -> None:
-    """A flag that somebody copies is one of `run`'s, `worker`'s or `retrain`'s."""
+    """A flag that somebody copies is one of theirs; what stands after `--` is a script's own."""
     commands = "\n".join(re.findall(r"```bash\n(.*?)```", PAGE, flags=re.DOTALL))
-    known = "".join(done(command, "--help").out for command in ("run", "worker", "retrain"))
+    known = "".join(done(command, "--help").out for command in ("run", "worker", "retrain", "replay"))
 
-    assert [] == [flag for flag in set(re.findall(r"--[a-z-]+", commands)) if flag not in known]
+    ours = re.sub(r" -- .*", "", commands)
+
+    assert [] == [flag for flag in set(re.findall(r"--[a-z-]+", ours)) if flag not in known]

@@ -107,31 +107,6 @@ class OptunaContract:
         assert "completed_rung_0" in noted
         assert ({}, {"ours": 1}, {}) == (found.system_attrs, found.user_attrs, found.intermediate_values)
 
-    def test_optuna_takes_no_ctrl_c_for_a_failure(self, storage, store):
-        """Whenever a Ctrl-C comes, Optuna is told what is in our row: nothing of a trial that goes back to its study,
-        and the score of one that had just ended.
-        """
-        study = store.study("cola")
-        for ends in (False, True):
-            trial = claimed(store, study)
-            rows: list[Trial] = []
-
-            def interrupted(running: optuna.Trial, ends=ends, trial=trial, rows=rows) -> float:
-                if ends:
-                    rows.append(store.finish(trial.trial_id, TrialState.COMPLETE, score=0.5))
-                raise KeyboardInterrupt
-
-            mine = ClaimedStorage(
-                storage, trial.optuna_trial_id, Patience(), ended=lambda rows=rows: rows[0] if rows else None
-            )
-            with pytest.raises(KeyboardInterrupt):
-                optuna.load_study(study_name="cola", storage=mine).optimize(interrupted, n_trials=1)
-            store.release(trial.trial_id)
-            if not ends:
-                assert [OptunaState.WAITING] == [one.state for one in trials_of(storage)]
-
-        assert [(OptunaState.COMPLETE, 0.5)] == [(one.state, one.value) for one in trials_of(storage)]
-
     def test_a_trial_lost_for_good_has_failed_on_both_sides(self, storage, store):
         """Its second worker dies too: FAILED with us, FAIL with Optuna, and a new trial takes its place."""
         study = store.study("cola")
