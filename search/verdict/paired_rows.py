@@ -1,4 +1,11 @@
-"""How much better one model is than another by any function of rows: the metric of a Trainer that is not ours."""
+"""How much better one model is than another by any function of rows: the metric of a Trainer that is not ours.
+
+Simulated (`tests/benchmarks/coverage.py`), an interval of 95 % covers in 95.5 % or more, where other bootstraps fall to
+90 or 76 %. Less, of 30 to 60 rows: in 94 % of losses that are far more skewed for one model than for the other, and of
+a class that three rows have; in 78 % where a fifth of such samples has none of the losses that count. Of few seeds that
+vary much more than rows it covers in 90 % (two) or 94 % (three). Rows must be independent; those of one document may
+not be.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +41,9 @@ def paired_rows(
     correlation, a median; higher is better. The difference is the mean over the seeds of better - worse on all rows.
     The variance of the rows is that of a bootstrap that draws the same rows for all models (Efron & Tibshirani, 1993),
     times n / (n - 1); that of the seeds is added, as in `paired_difference`. The interval is Student's, which the few
-    resamples that a slow metric allows bear better than percentiles (Hesterberg, American Statistician 2015), wider at
-    both ends by the most that one row adds, as there: without that no kind of bootstrap reaches 95 % where scores jump
-    or few rows tell. Scores are computed about `calls` times; half of them, of many rows, are without each of as many
-    groups of rows. Coverage and widths by simulation: `tests/benchmarks/coverage.py`.
+    resamples that a slow metric allows bear better than quantiles (Hesterberg, American Statistician 2015), wider at
+    both ends by the most that one row adds, as there. Scores are computed about `calls` times; up to half of them are
+    of all rows but one, or but one of as many random groups. With 240 calls the interval is hardly wider.
 
     A resample on which a score is not finite or raises `ValueError` or `ArithmeticError` is drawn again. Raises
     `ValueError` if that happens to more than a quarter of them or without some row; for a score of all rows that is
