@@ -147,3 +147,8 @@ def objectives_of(study: Study) -> tuple[Objective, ...]:
 def kept(weighed: Sequence[Objective]) -> dict[str, Any]:
     """Return what a study keeps of it among its limits."""
     return {WEIGHED: [one._asdict() for one in weighed]} if weighed else {}
+
+
+def value_of(metrics: Mapping[str, Any], objective: str) -> Any:
+    """Return the objective from what `compute_metrics` gives, with or without its prefix."""
+    return metrics[objective] if objective in metrics else metrics[objective.removeprefix("eval_")]

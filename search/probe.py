@@ -128,20 +128,16 @@ def made_to_try(problem: Problem, parts: Splits, folder: str) -> Any:
 
 def evaluated(trainer: Any, problem: Problem) -> tuple[dict[str, Any], bool]:
     """Return the metrics of a few rows, of more where they cannot be computed on so few; and if a part was enough."""
-    selection, whole = problem.source.splits({}).selection, problem.making.eval_dataset
-    attempts: list[Callable[[], Any]] = [trainer.evaluate]
+    whole = problem.making.eval_dataset
+    attempts: list[Callable[[], tuple[dict[str, Any], bool]]] = [lambda: (trainer.evaluate(), True)]
     if whole is not None and not isinstance(whole, dict) and not is_stream(whole):
-        attempts += [partial(trainer.evaluate, some_rows(part, MOST_ROWS)) for part in (selection, whole)]
-    tried: list[int] = []
-
-    def noted(number: int, attempt: Callable[[], Any]) -> Any:
-        found = attempt()
-        tried.append(number)
-        return found
-
-    numbered = [partial(noted, number, one) for number, one in enumerate(attempts)]
-    metrics = dict(first_that_works(numbered, "the evaluation of the trainer"))
-    return metrics, tried[-1] < 2
+        selection = problem.source.splits({}).selection
+        attempts += [
+            lambda: (trainer.evaluate(some_rows(selection, MOST_ROWS)), True),
+            lambda: (trainer.evaluate(some_rows(whole, MOST_ROWS)), False),
+        ]
+    metrics, in_parts = first_that_works(attempts, "the evaluation of the trainer")
+    return dict(metrics), in_parts
 
 
 def first_that_works(attempts: Sequence[Callable[[], Any]], shown: str) -> Any:

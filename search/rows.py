@@ -18,16 +18,17 @@ def take_rows(nest: Any, rows: NDArray[np.intp]) -> Any:
     Lists become tuples. Raises `ValueError` if the arrays do not all have the same number of rows, which tells what is
     no row's (one number a batch, say), and `IndexError` for a row that is not there.
     """
-    lengths = {np.shape(one)[:1] for one in _arrays(nest)}
+    lengths = {np.shape(one)[:1] for one in arrays_in(nest)}
     if len(lengths) > 1 or () in lengths:
         raise ValueError(f"the arrays have no rows in common, their first axes are {sorted(lengths)}")
     return _taken(nest, rows)
 
 
-def _arrays(nest: Any) -> Iterator[Any]:
+def arrays_in(nest: Any) -> Iterator[Any]:
+    """Yield the arrays in a nest, in order."""
     if isinstance(nest, Mapping | tuple | list):
         for one in nest.values() if isinstance(nest, Mapping) else nest:
-            yield from _arrays(one)
+            yield from arrays_in(one)
     elif nest is not None:
         yield nest
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -82,16 +82,23 @@ def silent_ends() -> Iterator[None]:
         sys.unraisablehook = before
 
 
+def parts_in(value: Any) -> Iterator[Any]:
+    """Yield a value and what is in it: in dictionaries and lists, but for long ones, which are rows of data."""
+    yield value
+    inner: Iterable[Any] = ()
+    if isinstance(value, Mapping):
+        inner = value.values()
+    elif isinstance(value, list | tuple) and len(value) < 100:
+        inner = value
+    for one in inner:
+        yield from parts_in(one)
+
+
 def stateless(value: Any) -> Iterator[Any]:
     """Yield the data sets in a value, which are not copied."""
-    if isinstance(value, Dataset) or type(value).__module__.partition(".")[0] == "datasets":
-        yield value
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from stateless(one)
-    elif isinstance(value, list | tuple) and len(value) < 100:  # a list of rows is data, too, and cheap to look past
-        for one in value:
-            yield from stateless(one)
+    for one in parts_in(value):
+        if isinstance(one, Dataset) or type(one).__module__.partition(".")[0] == "datasets":
+            yield one
 
 
 def why_not(value: Any, too_large: bool) -> str | None:
@@ -99,21 +106,14 @@ def why_not(value: Any, too_large: bool) -> str | None:
     parts = list(value) if isinstance(value, list | tuple) else [value]
     if any(isinstance(one, torch.optim.Optimizer | torch.optim.lr_scheduler.LRScheduler) for one in parts):
         return "an optimizer or a schedule holds the parameters of one model"
-    if too_large and any(modules_in(value)):
+    if too_large and modules_in(value):
         return "a second copy of it would take too much of the free memory"
     return None
 
 
-def modules_in(value: Any) -> Iterator[nn.Module]:
-    """Yield the modules in a value."""
-    if isinstance(value, nn.Module):
-        yield value
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from modules_in(one)
-    elif isinstance(value, list | tuple) and len(value) < 100:
-        for one in value:
-            yield from modules_in(one)
+def modules_in(value: Any) -> list[nn.Module]:
+    """Return the modules in a value."""
+    return [one for one in parts_in(value) if isinstance(one, nn.Module)]
 
 
 def modules_too_large(values: Any) -> bool:

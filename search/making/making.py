@@ -175,7 +175,7 @@ class Making:
 
     def needs_another_model(self, wish: Wish) -> bool:
         """Return whether the model was drawn under another seed than the training has."""
-        return self.seed_of(wish) != self.template.args.seed and any(modules_in(self.call.value_of("model")))
+        return self.seed_of(wish) != self.template.args.seed and bool(modules_in(self.call.value_of("model")))
 
     def from_copies(self, wish: Wish) -> Any:
         """Call the constructor again with copies of what it was given."""

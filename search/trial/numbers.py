@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
@@ -26,9 +25,3 @@ def plain_numbers(values: Mapping[str, Any]) -> dict[str, Any]:
         for name, (value, number) in found.items()
         if number is not None
     }
-
-
-def finite_numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    """Return the finite numbers among `values`."""
-    found = {name: number_of(value) for name, value in values.items()}
-    return {name: value for name, value in found.items() if value is not None and math.isfinite(value)}

@@ -8,13 +8,14 @@ that took three times the data where the metric was flat found nothing better, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from transformers import EvalPrediction
 
+from ..objectives import value_of
 from ..rows import take_rows
 from ..verdict.statistics import chance_level
 
@@ -91,8 +92,3 @@ def shuffles(labels: Any) -> bool:
     if not isinstance(labels, np.ndarray) or len(labels) < 2:
         return False
     return labels.ndim == 1 or (labels.ndim == 2 and labels.dtype.kind == "f")
-
-
-def value_of(metrics: Mapping[str, Any], objective: str) -> Any:
-    """Return the objective from what `compute_metrics` gives, with or without its prefix."""
-    return metrics[objective] if objective in metrics else metrics[objective.removeprefix("eval_")]

@@ -10,7 +10,8 @@ import numpy as np
 from transformers import EvalPrediction
 
 from ...studies.records import Trial
-from ..rows import load_rows, take_rows
+from ..objectives import value_of
+from ..rows import arrays_in, load_rows, take_rows
 from ..study_run import StudyRun
 from .paired_rows import Rows, ScoreRows, paired_rows
 from .statistics import Comparison
@@ -48,19 +49,12 @@ def score_of(run: StudyRun, path: Path, sign: float) -> tuple[ScoreRows, int]:
         losses, weights = found["losses"], found["rows"]
         return lambda rows: sign * float(np.average(losses[rows], weights=weights[rows])), len(losses)
     compute_metrics = run.problem.making.template.compute_metrics
-    return (lambda rows: sign * metric(found, rows, compute_metrics, run.problem.objective)), len(first_array(found))
+    rows_there = len(next(arrays_in(found)))
+    return (lambda rows: sign * metric(found, rows, compute_metrics, run.problem.objective)), rows_there
 
 
 def metric(found: Mapping[str, Any], rows: Rows, compute_metrics: Callable[..., Any], objective: str) -> float:
     """Return the user's metric of some rows."""
     taken = take_rows(dict(found), rows)
     prediction = EvalPrediction(predictions=taken["predictions"], label_ids=taken["labels"], inputs=taken["inputs"])
-    metrics = compute_metrics(prediction)
-    return float(metrics[objective] if objective in metrics else metrics[objective.removeprefix("eval_")])
-
-
-def first_array(nest: Any) -> Any:
-    """Return the first array in a nest."""
-    while isinstance(nest, Mapping | tuple | list):
-        nest = next(one for one in (nest.values() if isinstance(nest, Mapping) else nest) if one is not None)
-    return nest
+    return float(value_of(compute_metrics(prediction), objective))
