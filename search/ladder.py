@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ..spaces.space import Space
 from ..spaces.transfer import bracket, handed_over
+from ..studies.objective import Objective
 from ..studies.promotion import Promotion
 from ..studies.records import Failure, Phase, Trial, TrialState
 from .strategy import Strategy
@@ -26,7 +27,7 @@ class Ladder:
     strategy: Strategy
     fraction: float  #: of the first rung
     seed: int
-    direction: str
+    objective: Objective
     space: Space | None = None  #: whose rules say what changes on more data; without one nothing does
 
     def promotions(self, trials: Sequence[Trial]) -> list[Promotion]:
@@ -139,7 +140,7 @@ class Ladder:
         score = trial.score or 0.0
         loss = trial.metrics.get("eval_loss")
         return (
-            -score if self.direction == "maximize" else score,
+            -self.objective.sign * score,
             float(loss) if isinstance(loss, int | float) else math.inf,
             trial.first_number,
         )

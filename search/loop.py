@@ -18,6 +18,7 @@ from ..studies.claimed_storage import ClaimedStorage
 from ..studies.clock import utc_now, utc_text
 from ..studies.errors import StoreFailed, StudyNotFound
 from ..studies.leases import LEASE_S, RENEW_S
+from ..studies.objective import Objective
 from ..studies.optuna_study import reconcile
 from ..studies.outbox import Outbox, take_back
 from ..studies.records import Phase, Study, Trial, TrialState
@@ -184,7 +185,7 @@ class SearchLoop:
             strategy=Strategy.of(study),
             fraction=self.fraction,
             seed=self.plan.seed,
-            direction=study.direction,
+            objective=self.objective,
             space=self.plan.space,
         )
         promotions = ladder.promotions(trials)
@@ -265,6 +266,11 @@ class SearchLoop:
         return Outbox(self.paths.outbox)
 
     @property
+    def objective(self) -> Objective:
+        """What steers the search."""
+        return Objective.of(self.study)
+
+    @property
     def limits(self) -> Limits:
         """What bounds the search."""
         return Limits.of(self.study)
@@ -298,8 +304,7 @@ class SearchLoop:
             outbox=self.outbox,
             folder=self.paths.trial(trial.number, trial.attempt),
             device=self.device,
-            objective=self.study.objective,
-            direction=self.study.direction,
+            objective=self.objective,
             score_from=self.plan.score_from,
             resolve=self.resolve,
             fraction=fraction,
@@ -331,12 +336,11 @@ class SearchLoop:
 
     def check(self, trial: Trial) -> SignalCheck | None:
         """Return what looks for a signal in a subset, for the first trial of a study whose metric may be flat."""
-        measured = self.making.template.compute_metrics is not None and not self.study.objective.endswith("loss")
+        measured = self.making.template.compute_metrics is not None and not self.objective.is_loss
         if trial.number != 0 or not measured or self.fraction >= 1 or self.plan.pruner == PBT:
             return None
         return SignalCheck(
-            objective=self.study.objective,
-            direction=self.study.direction,
+            objective=self.objective,
             seed=self.plan.seed,
             settle=lambda signal: self.store.note_signal(self.study.study_id, signal),
         )
@@ -346,7 +350,7 @@ class SearchLoop:
         """Whom trials wait for at their rungs, where they do."""
         if self.plan.pruner != PBT:
             return None
-        return Population(space=self.plan.space, seed=self.plan.seed, direction=self.study.direction, paths=self.paths)
+        return Population(space=self.plan.space, seed=self.plan.seed, objective=self.objective, paths=self.paths)
 
     def segment(self, trial: Trial) -> Segment:
         """Return what of a trial is trained next: all of it, where it waits for nobody."""
@@ -377,7 +381,7 @@ class SearchLoop:
     @property
     def unsmoothed(self) -> bool:
         """Whether losses are compared that smoothed labels would make larger, by as much as each trial smooths."""
-        return self.study.objective.endswith("loss") and "label_smoothing_factor" in self.plan.space.searched
+        return self.objective.is_loss and "label_smoothing_factor" in self.plan.space.searched
 
     def stop_after_failures(self, since: str) -> None:
         """Raise `SearchFailed` when the last trials all failed; those before this search are forgiven."""

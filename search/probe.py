@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from transformers import Trainer
 
 from ..spaces.errors import BadInput, did_you_mean
+from ..studies.objective import SECONDS
 from ..studies.records import Failure
 from .accelerate_state import accelerate_state_kept
 from .data.splits import Splits, row_count, rows_of, splits_at
@@ -19,7 +20,6 @@ from .data.streams import first_rows as first_of_stream
 from .data.streams import is_stream
 from .failures import causes, classify
 from .making.generators import undisturbed
-from .objectives import SECONDS
 from .own.call import in_one_sentence
 from .problem import Problem
 from .quiet import chatter_away
@@ -48,21 +48,21 @@ class Tried(NamedTuple):
     learned: bool = True  #: a step of its training changed a weight
 
 
-def try_out(problem: Problem, wanted: Sequence[str]) -> Tried:
+def try_out(problem: Problem) -> Tried:
     """Make the Trainer, train it for a step, evaluate it and save it; nothing of it is left.
 
-    Raises `BadInput` if a metric that is `wanted` (but for the seconds) is not among those of the evaluation, with the
-    place in the user's code for whatever would end every trial, and for two Trainers that share what they train.
+    Raises `BadInput` if an objective (but the seconds) is not among the metrics of the evaluation, with the place in
+    the user's code for whatever would end every trial, and for two Trainers that share what they train.
     """
     try:
-        return tried_out(problem, wanted)
+        return tried_out(problem)
     except BadInput as error:
         if any(classify(one) is Failure.OOM for one in causes(error) if one is not error):
             return Tried()  # what memory is too small for is tried in smaller pieces by the trials
         raise
 
 
-def tried_out(problem: Problem, wanted: Sequence[str]) -> Tried:
+def tried_out(problem: Problem) -> Tried:
     """Try a Trainer out; see `try_out`."""
     with ExitStack() as stack:
         for block in (chatter_away(), accelerate_state_kept(), undisturbed(), problem.making.within()):
@@ -73,7 +73,7 @@ def tried_out(problem: Problem, wanted: Sequence[str]) -> Tried:
             "the training of the trainer",
         )
         metrics, in_parts = evaluated(trainer, problem)
-        check_metrics(metrics, wanted)
+        check_metrics(metrics, [problem.objective.name, *(one.name for one in problem.weighed)])
         first_that_works([lambda: trainer._save_checkpoint(trainer.model, None)], "saving a checkpoint")
         check_nothing_shared(trainer, problem, folder)
     return Tried(in_parts, learned.trained is not False)
@@ -116,7 +116,7 @@ def made_to_try(problem: Problem, parts: Splits, folder: str) -> Any:
         "eval_on_start": False,
         "save_strategy": "no",
         "load_best_model_at_end": False,
-        "metric_for_best_model": problem.objective,
+        "metric_for_best_model": problem.objective.name,
         "disable_tqdm": True,
         "push_to_hub": False,
         "report_to": [],

@@ -13,11 +13,11 @@ from typing import Any
 
 from ..spaces.presets import set_by_user
 from ..spaces.space import Space
+from ..studies.objective import Objective
 from .data.prepared import check_subset
 from .data.splits import Splits, SplitSource, labels_of, row_count
 from .making.making import Making
 from .model.adapter_check import uses_adapters
-from .objectives import Objective
 from .plan import Plan
 from .sampling.population import PBT, check_changeable
 from .trial.configuration import plain
@@ -37,8 +37,7 @@ class Problem:
     making: Making  #: how the template came to be, and how others like it are made
     source: SplitSource
     plan: Plan
-    objective: str
-    direction: str
+    objective: Objective
     task_name: str
     model_name: str
     identity: dict[str, Any]
@@ -71,11 +70,11 @@ class Problem:
         return self.plan.space.baseline(values)
 
 
-def common_identity(trainer: Any, plan: Plan, objective: str, direction: str) -> dict[str, Any]:
+def common_identity(trainer: Any, plan: Plan, objective: Objective) -> dict[str, Any]:
     """Return the part of an identity that does not depend on where data and model come from."""
     return {
-        "objective": objective,
-        "direction": direction,
+        "objective": objective.name,
+        "direction": objective.direction,
         "score": plan.score_from,
         "space": plan.space.to_dict()["parameters"],
         "fraction": plan.fraction,

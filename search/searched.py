@@ -159,10 +159,10 @@ def search_trainer(
     which is then complete, and its retraining ends at the same share of the budget.
 
     `trials` is a total: the same call again continues the study. `subset` is the share of the training set that trials
-    see. `objective` is one key of the evaluation's metrics; `direction` is `minimize` for a loss and `maximize` for
-    anything else unless given, `seed` the Trainer's own. `score` is the `best` or `last` evaluation of a trial (of
-    four; of two or one where more would take longer than the training, unless there is a pruner). The baseline, trial
-    0, is what the Trainer would train with.
+    see. `objective` is one key of the evaluation's metrics, `direction` the one that its name says unless given (see
+    `studies.objective`), `seed` the Trainer's own. `score` is the `best` or `last` evaluation of a trial (of four; of
+    two or one where more would take longer than the training, unless there is a pruner). The baseline, trial 0, is what
+    the Trainer would train with.
 
     Of a list of objectives the first is the one that steers the search, and the one that `direction` is of. The others
     (`seconds` are those of a trial's training; `wer:minimize` says which way) are weighed against it afterwards:

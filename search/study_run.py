@@ -93,7 +93,10 @@ class StudyRun:
     def enter_in_optuna(self, storage: Any) -> None:
         """Make Optuna's study, if it is not there."""
         open_optuna_study(
-            storage, self.study.name, direction=self.problem.direction, metric_name=self.problem.objective
+            storage,
+            self.study.name,
+            direction=self.problem.objective.direction,
+            metric_name=self.problem.objective.name,
         )
 
     def priors(self) -> list[Prior]:
@@ -151,7 +154,7 @@ def open_study(
     """
     check_study_name(name)
     if limits.stop_when_flat:
-        check_noise_is_known(problem.objective)
+        check_noise_is_known(problem.objective.name)
     existing = _find(store, name)
     if fork is not None and existing is None:
         raise BadInput(f"no study {name!r} to fork", hint="leave --fork out to start it")
@@ -195,8 +198,8 @@ def _open_or_make(
             task=problem.task_name,
             model=problem.model_name,
             backend=backend,
-            objective=problem.objective,
-            direction=problem.direction,
+            objective=problem.objective.name,
+            direction=problem.objective.direction,
             trials=trials,
             folder=str(folder),
             uid=uid,

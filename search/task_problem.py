@@ -11,6 +11,7 @@ from transformers import Trainer, TrainingArguments
 from ..spaces import binding
 from ..spaces.errors import BadInput
 from ..spaces.space import Space
+from ..studies.objective import SECONDS, Objective
 from .data.collator import TaskCollator
 from .data.prepared import TRAIN, VALIDATION, Prepared, check_length, prepare
 from .data.raw import RawData
@@ -20,15 +21,14 @@ from .metrics import compute_metrics, score
 from .model.adapter_check import check_adapters, uses_adapters
 from .model.models import TINY, ModelInit, ModelSource, load_tokenizer, model_fingerprint
 from .model.precision import precision_arguments, resolve_precision
-from .objectives import SECONDS, Objective, name_and_direction, weighed_by_name
+from .objectives import name_and_direction, weighed_by_name
 from .own.call import telling_where
 from .own.code import NO_CODE, OwnCode
 from .own.parts import OwnModelInit, check_outputs, own_identity, own_metrics, own_model_init
 from .plan import Plan
 from .probe import try_out
 from .problem import Problem, ScorePredictions, check_plan, check_subset_of, common_identity, rows_of
-from .tasks import Task, check_objective
-from .trainer_problem import key_and_direction
+from .tasks import Task, task_objective
 from .trial.looks import looks_words
 
 DATA_NAMES = ("max_length",)
@@ -103,7 +103,7 @@ def task_problem(
     before anything is trained.
     """
     task = raw.task
-    objective, direction = checked_objective(task, objective, direction, code)
+    steering = objective_of(task, objective, direction, code)
     against = checked_weighed(task, weighed, code)
     tokenizer = load_tokenizer(model, texts_of(raw))
     model_init = own_model_init(code, model, task, tokenizer) or ModelInit(source=model, task=task, tokenizer=tokenizer)
@@ -120,19 +120,18 @@ def task_problem(
         making=making,
         source=source,
         plan=plan,
-        objective=objective,
-        direction=direction,
+        objective=steering,
         weighed=against,
         task_name=task.name,
         model_name=model.short_name,
-        score_predictions=prediction_score(task, objective) if code.compute_metrics is None else None,
+        score_predictions=prediction_score(task, steering) if code.compute_metrics is None else None,
         max_length=source.max_length,
-        identity=identity | own_identity(code, trainer.model) | common_identity(trainer, plan, objective, direction),
+        identity=identity | own_identity(code, trainer.model) | common_identity(trainer, plan, steering),
         notes={"model": model.name, "rows": rows_of(source.splits({})), "task": task.to_dict()},
         remarks=(*raw.notes, f"precision {precision}: {why}", *cautions(model, trainer, source, plan)),
     )
     if code.compute_metrics is not None:
-        try_out(problem, [objective, *(one.name for one in against)])
+        try_out(problem)
     check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
     return problem
 
@@ -161,23 +160,23 @@ def cautions(model: ModelSource, trainer: Trainer, source: PreparedSource, plan:
     yield from looks_words(trainer, source.splits({}), plan)
 
 
-def checked_objective(task: Task, objective: str | None, direction: str | None, code: OwnCode) -> tuple[str, str]:
-    """Return the objective's key and its direction: one of the task's metrics, or one that the user's function returns.
+def objective_of(task: Task, objective: str | None, direction: str | None, code: OwnCode) -> Objective:
+    """Return the objective: one of the task's metrics, or one that the user's function returns.
 
     Raises `BadInput` where it is not said which of the function's numbers counts.
     """
     if code.compute_metrics is None:
-        return check_objective(task, objective or task.objective, direction)
+        return task_objective(task, objective or task.objective, direction)
     if objective is None:
         raise BadInput(
             f"--compute-metrics {code.compute_metrics} may return several numbers, and one of them counts",
             hint="say which: --objective NAME",
         )
-    return key_and_direction(objective, direction)
+    return Objective.named(objective, direction)
 
 
 def checked_weighed(task: Task, names: Sequence[str], code: OwnCode) -> tuple[Objective, ...]:
-    """Return what the objective is weighed against: metrics as in `checked_objective`, or the seconds of training."""
+    """Return what the objective is weighed against: metrics as in `objective_of`, or the seconds of training."""
     if code.compute_metrics is not None:
         return weighed_by_name(names)
     found: list[Objective] = []
@@ -186,13 +185,13 @@ def checked_weighed(task: Task, names: Sequence[str], code: OwnCode) -> tuple[Ob
         if name == SECONDS:
             found += weighed_by_name([asked])
         else:
-            found.append(Objective(*check_objective(task, name, direction, beside=[SECONDS])))
+            found.append(task_objective(task, name, direction, beside=[SECONDS]))
     return tuple(found)
 
 
-def prediction_score(task: Task, objective: str) -> ScorePredictions | None:
+def prediction_score(task: Task, objective: Objective) -> ScorePredictions | None:
     """Return the function that scores predictions by the objective; None for a loss, which needs more than these."""
-    name = objective.removeprefix("eval_")
+    name = objective.typed
     if name not in task.metrics:
         return None
     return lambda predictions, references: score(task, name, predictions, references)

@@ -1,4 +1,4 @@
-"""Tasks: a data set, its text columns, label column and label names, and one objective with a direction.
+"""Tasks: a data set, its text columns, label column and label names, and one objective.
 
 Nothing here reads data or imports anything heavy, so that `hpsearch tasks` answers at once. `data.raw` reads the
 data of a task, `metrics` computes its metrics, `submission` writes its predictions.
@@ -12,23 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..spaces.errors import BadInput, did_you_mean
+from ..studies.objective import NOT_METRICS, Objective
 
-MAXIMIZE, MINIMIZE = "maximize", "minimize"
-#: Every metric a task may name, and the direction in which it is better.
-METRICS = {
-    "accuracy": MAXIMIZE,
-    "f1": MAXIMIZE,
-    "matthews_correlation": MAXIMIZE,
-    "pearson": MAXIMIZE,
-    "spearmanr": MAXIMIZE,
-    "mse": MINIMIZE,
-    "mae": MINIMIZE,
-}
 LOSS = "loss"
 CLASSIFICATION_METRICS = ("accuracy", "f1", "matthews_correlation")
 REGRESSION_METRICS = ("pearson", "spearmanr", "mse", "mae")
-#: What `Trainer.evaluate` adds to the metrics of its own; none of it says how good a model is (pains A3).
-NOT_METRICS = ("runtime", "samples_per_second", "steps_per_second", "model_preparation_time", "epoch")
+#: Every metric a task may name.
+METRICS = (*CLASSIFICATION_METRICS, *REGRESSION_METRICS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +73,7 @@ class Task:
     label_column: str
     labels: tuple[str, ...] | None
     metrics: tuple[str, ...]
-    objective: str
-    direction: str
+    objective: str  #: key of the metric that is optimized unless somebody names another
     generated: bool = False  #: made by a grammar of ours, needs no files
     hub: Hub | None = None
     files: Files | None = None
@@ -115,7 +104,7 @@ class Task:
         if known.metrics:
             return known
         metrics = REGRESSION_METRICS if known.is_regression else CLASSIFICATION_METRICS
-        return dataclasses.replace(known, metrics=metrics, objective=f"eval_{metrics[0]}", direction=MAXIMIZE)
+        return dataclasses.replace(known, metrics=metrics, objective=f"eval_{metrics[0]}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return this task as plain JSON values."""
@@ -152,7 +141,6 @@ def _classification(name: str, texts: str, labels: str, metrics: str = "accuracy
         labels=tuple(labels.split()),
         metrics=names,
         objective=f"eval_{names[0]}",
-        direction=MAXIMIZE,
         **rest,
     )
 
@@ -253,7 +241,6 @@ _BUILT_IN = (
         labels=(),
         metrics=("pearson", "spearmanr"),
         objective="eval_pearson",
-        direction=MAXIMIZE,
         hub=_glue("stsb"),
         files=_files("STS-B", aliases=(("label", ("score",)),)),
         submission=Submission(format="glue", limits=(0.0, 5.0)),
@@ -307,14 +294,11 @@ def custom_task(text_columns: Sequence[str], label_column: str, *, name: str = "
         labels=None,
         metrics=(),
         objective=f"eval_{LOSS}",
-        direction=MINIMIZE,
     )
 
 
-def check_objective(
-    task: Task, metric: str, direction: str | None = None, *, beside: Sequence[str] = ()
-) -> tuple[str, str]:
-    """Return the objective (`eval_accuracy`) and its direction for a metric, `accuracy` or `eval_accuracy`.
+def task_objective(task: Task, metric: str, direction: str | None = None, *, beside: Sequence[str] = ()) -> Objective:
+    """Return the objective that a metric of a task is, `accuracy` or `eval_accuracy`.
 
     One named metric, never a sum of them (pains A2), and never a timing (A3). Before the labels of a task are
     known every metric is accepted. Raises `BadInput` for another name, and for a direction that clashes with
@@ -326,23 +310,7 @@ def check_objective(
         raise BadInput(f"{metric!r} is no metric: it does not say how good a model is", hint=_known((*known, *beside)))
     if name not in known:
         raise BadInput(f"task {task.name!r} has no metric {metric!r}", hint=did_you_mean(name, (*known, *beside)))
-    return f"eval_{name}", _check_direction(name, direction)
-
-
-def _check_direction(name: str, direction: str | None) -> str:
-    right = METRICS.get(name, MINIMIZE)
-    if direction not in (None, MAXIMIZE, MINIMIZE):
-        raise BadInput(f"unknown direction {direction!r}", hint=_known((MAXIMIZE, MINIMIZE)))
-    if direction not in (None, right):
-        raise BadInput(
-            f"metric {name!r} and direction {direction!r} clash",
-            hint=f"{name} is better when {_better(right)}",
-        )
-    return right
-
-
-def _better(direction: str) -> str:
-    return "higher: maximize it" if direction == MAXIMIZE else "lower: minimize it"
+    return Objective.named(metric, direction)
 
 
 def _known(names: Sequence[str]) -> str:

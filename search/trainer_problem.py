@@ -11,6 +11,7 @@ from transformers import TrainingArguments
 from ..spaces import binding
 from ..spaces.errors import BadInput
 from ..spaces.space import Space
+from ..studies.objective import Objective
 from .data.fingerprints import dataset_fingerprint, model_config_fingerprint
 from .data.splits import GivenSplits
 from .data.streams import check_share, is_stream, share_words
@@ -18,7 +19,7 @@ from .data.trainer_data import check_data
 from .making.making import Making
 from .max_steps import without_epochs
 from .model.adapter_check import check_adapters, uses_adapters
-from .objectives import check_not_lost, usual_direction, weighed_by_name
+from .objectives import weighed_by_name
 from .plan import Plan
 from .probe import UNCHANGED, try_out
 from .problem import Problem, check_plan, check_subset_of, common_identity, rows_of
@@ -31,7 +32,13 @@ from .trial.trainer import accepted_sections
 
 
 def trainer_problem(
-    making: Making, plan: Plan, *, objective: str, direction: str, half: bool = False, report: Any = None
+    making: Making,
+    plan: Plan,
+    objective: Objective,
+    *,
+    weighed: tuple[Objective, ...] = (),
+    half: bool = False,
+    report: Any = None,
 ) -> Problem:
     """Return the problem of a user's Trainer; its plan is `plan`, fitted to the Trainer.
 
@@ -56,11 +63,11 @@ def trainer_problem(
         source=source,
         plan=plan,
         objective=objective,
-        direction=direction,
+        weighed=weighed,
         task_name="python",
         model_name=type(making.users.model).__name__,
         identity=trainer_identity(making)
-        | common_identity(trainer, plan, objective, direction)
+        | common_identity(trainer, plan, objective)
         | ({"report": HALF} if half else {})
         | ({} if report is None else {"report": dataset_fingerprint(report)}),
         notes={"rows": rows_of(source.splits({}))},
@@ -69,12 +76,12 @@ def trainer_problem(
     )
 
 
-def remarks(making: Making, plan: Plan, objective: str) -> Iterator[str]:
+def remarks(making: Making, plan: Plan, objective: Objective) -> Iterator[str]:
     """Yield what is worth telling of a Trainer before its search."""
     trainer = making.template
     if plan.fraction < 1 and is_stream(making.train_dataset):
         yield share_words(trainer.args.max_steps, plan.fraction)
-    yield from stopping_words(trainer, objective)
+    yield from stopping_words(trainer, objective.name)
     for name, why in making.refusals().items():
         yield f"{name} cannot be copied ({why}): your code is run again for each trial"
 
@@ -160,7 +167,7 @@ HALF = "half of the evaluation set"
 FEWEST_HALVED = 20
 
 
-def can_be_halved(making: Making, objective: str) -> bool:
+def can_be_halved(making: Making, objective: Objective) -> bool:
     """Return whether half of an evaluation set can be kept for the report: with rows, and a score that is one of rows.
 
     An evaluator's data are its own, and of several sets nobody knows which rows belong together.
@@ -170,7 +177,7 @@ def can_be_halved(making: Making, objective: str) -> bool:
         return False
     if getattr(trainer.args, "batch_eval_metrics", False):
         return False
-    return objective.endswith("loss") or trainer.compute_metrics is not None
+    return objective.is_loss or trainer.compute_metrics is not None
 
 
 def checked_problem(
@@ -189,15 +196,14 @@ def checked_problem(
     no `report` is given. Raises `BadInput` for a Trainer that cannot be searched, or whose evaluation does not return
     one of these names.
     """
-    key, direction = key_and_direction(objective, direction)
-    against = weighed_by_name(weighed)
-    half = report is None and confirm != NONE and can_be_halved(making, key)
-    problem = trainer_problem(making, plan, objective=key, direction=direction, half=half, report=report)
-    tried = try_out(problem, [key, *(one.name for one in against)])
+    steering, against = Objective.named(objective, direction), weighed_by_name(weighed)
+    half = report is None and confirm != NONE and can_be_halved(making, steering)
+    problem = trainer_problem(making, plan, steering, weighed=against, half=half, report=report)
+    tried = try_out(problem)
     if half and not tried.in_parts:
-        problem = trainer_problem(making, plan, objective=key, direction=direction)
+        problem = trainer_problem(making, plan, steering, weighed=against)
     told = [*(() if tried.learned else [UNCHANGED]), *(() if confirm == NONE else report_words(problem))]
-    return dataclasses.replace(problem, weighed=against, remarks=(*problem.remarks, *told))
+    return dataclasses.replace(problem, remarks=(*problem.remarks, *told))
 
 
 def report_words(problem: Problem) -> Iterator[str]:
@@ -221,15 +227,3 @@ def report_words(problem: Problem) -> Iterator[str]:
 def trainer_seed(trainer: Any) -> int:
     """Return the seed that a Trainer would train with, so that the baseline is what it would do by itself."""
     return int(getattr(getattr(trainer, "args", None), "seed", 42))
-
-
-def key_and_direction(objective: str, direction: str | None) -> tuple[str, str]:
-    """Return the metric's key with its `eval_` prefix and the direction, which a loss settles.
-
-    Raises `BadInput` for another direction, or a loss to maximize.
-    """
-    key = objective if objective.startswith("eval_") else f"eval_{objective}"
-    if direction not in (None, "minimize", "maximize"):
-        raise BadInput(f"unknown direction {direction!r}", hint="minimize or maximize")
-    check_not_lost(key, direction)
-    return key, direction or usual_direction(key)

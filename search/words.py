@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..studies.objective import Objective
 from ..studies.records import Failure, Phase, Study, Trial, TrialState
 from .trial.configuration import BATCH
 
@@ -68,7 +69,7 @@ def gain_words(study: Study, baseline: Trial | None, best: Trial) -> str:
         return "no configuration beat the baseline"
     if best.fraction != baseline.fraction:
         return f"trial {best.first_number} was followed to {short(best.fraction)} of the data, the baseline was not"
-    gain = ((best.score or 0.0) - baseline.score) * (1 if study.direction == "maximize" else -1)
+    gain = ((best.score or 0.0) - baseline.score) * Objective.of(study).sign
     how = f"best is {gain:.4f} better" if gain >= 0 else f"trial {best.number} is {-gain:.4f} worse"
     return f"{how} than the baseline on the selection split"
 

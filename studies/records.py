@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
+from .objective import Objective
+
 
 class TrialState(enum.StrEnum):
     """The life of a trial. Members are added, never renamed: their values are in people's databases.
@@ -227,7 +229,7 @@ class StudySummary:
         counts = {
             state: row[state] or 0 for state in ("complete", "pruned", "failed", "running", "later", "later_done")
         }
-        best = row["highest"] if study.direction == "maximize" else row["lowest"]
+        best = row["highest"] if Objective.of(study).maximizes else row["lowest"]
         return cls(study=study, best_score=best, **counts)
 
     def to_dict(self) -> dict[str, Any]:

@@ -21,13 +21,12 @@ from .errors import ConfigurationTaken, StudyExists, StudyNotFound
 from .identity import fingerprint
 from .leases import IsLost
 from .names import check_study_name, new_uid
+from .objective import DIRECTIONS
 from .optuna_storage import forget_optuna_study
 from .promotion import Promotion
 from .questions import Questions
 from .records import Failure, Model, Study, Trial, TrialState
 from .trial_fields import TrialFields, columns_of, ending_of
-
-DIRECTIONS = ("maximize", "minimize")
 
 
 class StudyStore(Questions):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...studies.objective import Objective
 from ...studies.records import Trial
-from ..objectives import Objective
 from ..verdict.pareto import Front, front_sentence
 from ..words import short_values, shown_params
 from .printing import add_row, new_table, show, show_line
@@ -33,7 +33,7 @@ def values_words(trial: Trial) -> str:
 def front_json(front: Front) -> dict[str, Any]:
     """Return a front for scripts; `compared` is how many trials there were to beat."""
     return {
-        "objectives": [one._asdict() for one in front.objectives],
+        "objectives": [one.to_json() for one in front.objectives],
         "fraction": front.fraction,
         "compared": len(front.compared),
         "trials": [

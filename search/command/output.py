@@ -193,7 +193,7 @@ def print_check(problem: Any, trials: int, strategy: Strategy, *, as_json: bool)
     summary = {
         "task": problem.task_name,
         "model": problem.model_name,
-        "objective": f"{problem.objective} ({problem.direction})",
+        "objective": f"{problem.objective.name} ({problem.objective.direction})",
         **({"weighed against": ", ".join(one.words for one in problem.weighed)} if problem.weighed else {}),
         "rows": ", ".join(f"{name} {count}" for name, count in rows.items()),
         "a trial trains on": learned_from(plan.fraction, rows.get("train"), problem.trainer.args),

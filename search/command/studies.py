@@ -59,7 +59,7 @@ def show_study(store_url: str, name: str, *, as_json: bool) -> None:
         "collapsed": collapsed(trials),
         "limits": Limits.of(study).to_dict(),
         "strategy": Strategy.of(study).to_dict(),
-        "weighed": [one._asdict() for one in weighed_of(study)],
+        "weighed": [one.to_json() for one in weighed_of(study)],
         "signal": study.signal,
         "verdict": study.verdict,
         "checkpoint_bytes": _on_disk(study, StudyPaths.checkpoint_bytes, 0),

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...spaces.space import Space
 from ...studies.identity import ensure_same_problem
+from ...studies.objective import Objective
 from ...studies.records import Study
 from ..making.making import Making
 from ..objectives import first_and_weighed
@@ -54,8 +55,7 @@ def study_problem(code: OwnCode, study: Study) -> Problem:
     problem = trainer_problem(
         making,
         plan,
-        objective=identity["objective"],
-        direction=identity["direction"],
+        Objective(identity["objective"], identity["direction"]),
         half=identity.get("report") == HALF,
         report=report_of(study),
     )

@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from ...studies.objective import Objective
 from ...studies.optuna_storage import optuna_storage
 from ...studies.patience import PATIENCE_S, Patience
 from ...studies.records import Trial
@@ -132,8 +133,7 @@ def following(run: StudyRun) -> Following:
     loop = run.loop(None)
     return Following(
         folder=loop.paths.folder,
-        objective=run.study.objective,
-        direction=run.study.direction,
+        objective=Objective.of(run.study),
         score_from=run.problem.plan.score_from,
         splits=loop.splits,
         scores_predictions=loop.scores_predictions,

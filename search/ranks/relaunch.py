@@ -54,7 +54,6 @@ def found_by(launch: Launch, run: StudyRun, processes: int) -> Training:
     training = Training(
         folder=run.paths.folder,
         objective=run.problem.objective,
-        direction=run.problem.direction,
         score_from=run.problem.plan.score_from,
         splits=run.loop(None).splits,
         evaluations=launch.ending.found.evaluations,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from ...studies.objective import Objective
 from ...studies.plain import mapping_of
 from ...studies.records import Failure, Model, Phase, Study, Trial, TrialState
 from ...studies.store import StudyStore
@@ -62,7 +63,7 @@ class Facts:
     @property
     def maximize(self) -> bool:
         """Whether higher scores are better."""
-        return self.study.direction == "maximize"
+        return Objective.of(self.study).maximizes
 
     @property
     def metric(self) -> str:

@@ -24,6 +24,7 @@ from ...spaces.errors import BadInput
 from ...spaces.parameters import Constant
 from ...spaces.ray_space import domain
 from ...spaces.space import Space
+from ...studies.objective import Objective
 from ...studies.records import Trial, TrialState
 from ..paths import StudyPaths, put_in_place
 from ..trial.budget import LOOKS
@@ -78,7 +79,7 @@ class Population:
 
     space: Space
     seed: int
-    direction: str
+    objective: Objective
     paths: StudyPaths
 
     def segment(self, trial: Trial, trials: Iterable[Trial]) -> Segment:
@@ -97,7 +98,7 @@ class Population:
 
         A training of very few steps has several looks at one of them, and keeps weights at the last of these only.
         """
-        ranked = sorted(scores, key=lambda number: (scores[number], -number), reverse=self.direction == "maximize")
+        ranked = sorted(scores, key=lambda number: (-self.objective.sign * scores[number], number))
         count = min(math.ceil(len(ranked) * QUANTILE), len(ranked) // 2)
         if trial.baseline or count == 0 or trial.number not in ranked[-count:]:
             return None

@@ -18,12 +18,12 @@ import numpy as np
 import scipy  # imports a submodule when it is first used: `stats` takes a second, `special` next to nothing
 
 from ...spaces.errors import BadInput, did_you_mean
+from ...studies.objective import DIRECTIONS, MAXIMIZE
 from .shifts import MOST_SEEDS, History, Shift, least
 
 CYCLE = 5  #: blocks of seeds; a block is run again, and compared with itself, every so many nights
 THRESHOLD = 1e-4  #: of the p-value of one change point; chosen by simulation, see `tests/benchmarks/nights.py`
 SUSPICION = 0.01  #: p-value below which a drop is noisy rather than steady
-DIRECTIONS = ("maximize", "minimize")
 
 
 class State(enum.StrEnum):
@@ -127,7 +127,7 @@ def examine(nights: Sequence[Night], *, direction: str, rows: int, cells: int = 
         raise BadInput(f"no direction {direction!r}", hint=did_you_mean(direction, DIRECTIONS))
     if rows < 1 or cells < 1:
         raise BadInput(f"nothing to examine: {rows=}, {cells=}", hint="a report split and a sweep have one or more")
-    history = History.of([night.scores for night in nights], sign=1.0 if direction == "maximize" else -1.0, rows=rows)
+    history = History.of([night.scores for night in nights], sign=1.0 if direction == MAXIMIZE else -1.0, rows=rows)
     threshold = THRESHOLD / cells
     shifts = history.shifts(threshold)
     if not shifts:

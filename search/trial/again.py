@@ -39,7 +39,6 @@ def trained_again(run: StudyRun, trial: Trial) -> Training:
         training = Training(
             folder=Path(folder),
             objective=problem.objective,
-            direction=problem.direction,
             score_from=problem.plan.score_from,
             splits=splits,
             callbacks=[ShareCallback(run.view)],

@@ -35,7 +35,7 @@ def keep_outputs(trainer: Any, run: Training) -> None:
         return
     run.ranks.tell(PREDICT)
     with run.booked(EVALUATE), suppress(ValueError):  # what is no array, or no row's, is not kept: there is no interval
-        found = outputs_of(trainer, report, losses=run.objective.endswith("loss"))
+        found = outputs_of(trainer, report, losses=run.objective.is_loss)
         if run.outputs is not None and size_of(found) <= MOST_NUMBERS:
             save_rows(run.outputs, **found)
 
@@ -121,4 +121,4 @@ def size_of(nest: Any) -> int:
 def follow_outputs(trainer: Any, run: Training, report: Any) -> None:
     """Take part in the evaluation of the report split, on a rank that keeps nothing."""
     with suppress(ValueError):
-        outputs_of(trainer, report, losses=run.objective.endswith("loss"))
+        outputs_of(trainer, report, losses=run.objective.is_loss)

@@ -166,7 +166,7 @@ class TrialRun(Training):
         scored = self.scored
         if scored is None:
             raise NoObjective("the training ended without an evaluation")
-        if scored.collapsed and not self.objective.endswith("loss"):  # a loss still tells such models apart
+        if scored.collapsed and not self.objective.is_loss:  # a loss still tells such models apart
             self._finish(TrialState.COMPLETE, Failure.COLLAPSED, "the model predicts the same for every row")
         else:
             self._finish(TrialState.COMPLETE)

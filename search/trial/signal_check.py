@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from transformers import EvalPrediction
 
+from ...studies.objective import Objective
 from ..objectives import value_of
 from ..rows import take_rows
 from ..verdict.statistics import chance_level
@@ -28,8 +29,7 @@ PERMUTATIONS = 50
 class SignalCheck:
     """What the first trial of a study sees of the signal."""
 
-    objective: str  #: key of the evaluation's metrics
-    direction: str
+    objective: Objective
     seed: int
     settle: Callable[[dict[str, Any]], Any]  #: told what `StudyStore.note_signal` takes
     latest: tuple[Any, Callable[..., Any]] | None = None  #: what was predicted last, and what scored it
@@ -57,7 +57,7 @@ class SignalCheck:
                 inputs=take_rows(getattr(prediction, "inputs", None), order),
                 losses=getattr(prediction, "losses", None),
             )
-            return float(value_of(compute_metrics(shuffled), self.objective))
+            return float(value_of(compute_metrics(shuffled), self.objective.name))
 
         try:
             rows = np.arange(len(labels))
@@ -77,7 +77,7 @@ class SignalCheck:
             self.settle({"fraction": fraction, "found": True, "checks": []})
             return True
         mean, deviation = self.chance
-        gain = score - mean if self.direction == "maximize" else mean - score
+        gain = self.objective.sign * (score - mean)
         found = gain > DEVIATIONS * deviation
         seen = {"fraction": fraction, "score": score, "chance": mean, "deviation": deviation}
         self.settle({"fraction": fraction, "found": found, "checks": [seen]})

@@ -14,6 +14,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from ...studies.objective import Objective
 from ..data.splits import Splits
 from ..errors import NonFiniteScore, NoObjective
 from ..ranks.ranks import ALONE, Ranks
@@ -48,8 +49,7 @@ class Training:
     """What one training needs to know and to remember."""
 
     folder: Path
-    objective: str
-    direction: str
+    objective: Objective
     score_from: str  #: `best` or `last` evaluation
     splits: Callable[[Configuration], Splits]
     callbacks: list[TrainerCallback] = field(default_factory=list)
@@ -88,7 +88,7 @@ class Training:
 
         Raises `NoObjective` if the objective is not among them and `NonFiniteScore` if it is not a finite number.
         """
-        score = finite_score(metrics, self.objective)
+        score = finite_score(metrics, self.objective.name)
         values = {name: float(value) for name, value in plain_numbers(metrics).items()}
         self.evaluations += [Evaluation(share, score, values, self.collapsed) for share in self.budget.shares_at(step)]
         return [percent(look) for look in self.budget.looks_at(step)]
@@ -100,8 +100,7 @@ class Training:
             return None
         if self.score_from == "last":
             return self.evaluations[-1]
-        pick = max if self.direction == "maximize" else min
-        return pick(self.evaluations, key=lambda one: one.score)
+        return self.objective.best(self.evaluations, lambda one: one.score)
 
 
 def finite_score(metrics: Mapping[str, Any], objective: str) -> float:

@@ -50,7 +50,7 @@ def score_of(run: StudyRun, path: Path, sign: float) -> tuple[ScoreRows, int]:
         return lambda rows: sign * float(np.average(losses[rows], weights=weights[rows])), len(losses)
     compute_metrics = run.problem.making.template.compute_metrics
     rows_there = len(next(arrays_in(found)))
-    return (lambda rows: sign * metric(found, rows, compute_metrics, run.problem.objective)), rows_there
+    return (lambda rows: sign * metric(found, rows, compute_metrics, run.problem.objective.name)), rows_there
 
 
 def metric(found: Mapping[str, Any], rows: Rows, compute_metrics: Callable[..., Any], objective: str) -> float:

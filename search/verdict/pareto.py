@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...studies.objective import Objective
 from ...studies.records import Failure, Phase, Study, Trial, TrialState
-from ..objectives import Objective, objectives_of
-from ..tasks import MAXIMIZE
+from ..objectives import objectives_of
 from ..words import short
 
 
@@ -70,8 +70,8 @@ def costs(trial: Trial, objectives: Sequence[Objective]) -> tuple[float, ...] | 
     values = [each.value(trial) for each in objectives]
     if any(value is None for value in values):
         return None
-    signs = (-1.0 if each.direction == MAXIMIZE else 1.0 for each in objectives)
-    return tuple(sign * value for sign, value in zip(signs, values, strict=True) if value is not None)
+    pairs = zip(objectives, values, strict=True)
+    return tuple(-each.sign * value for each, value in pairs if value is not None)
 
 
 def beats(one: Sequence[float], other: Sequence[float]) -> bool:

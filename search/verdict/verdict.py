@@ -33,7 +33,7 @@ def conclude(run: StudyRun) -> dict[str, Any] | None:
         "trial": best.number,
         "gain": found,
         "classes": classes(run.problem, best) if found and found["split"] == "report" else None,
-        "finalists": finalists(trials, maximize=run.study.direction == "maximize"),
+        "finalists": finalists(trials, run.problem.objective.sign),
         "transfer": transfer(trials),
         "looks": looks(trials, found),
         "cost": cost(trials),
@@ -56,7 +56,7 @@ def gain(run: StudyRun, best: Trial, trials: Sequence[Trial]) -> dict[str, Any] 
     if not seeds:
         return None
     problem = run.problem
-    sign = 1.0 if problem.direction == "maximize" else -1.0
+    sign = problem.objective.sign
     pairs = [(theirs[seed], baseline[seed]) for seed in seeds]
     found = compared(problem, pairs, sign) or compared_by_own_metric(run, pairs, sign)
     if found is not None:
@@ -65,7 +65,7 @@ def gain(run: StudyRun, best: Trial, trials: Sequence[Trial]) -> dict[str, Any] 
     winner, default = (float(np.mean(side)) for side in scores)
     return {
         "split": "selection",
-        "metric": problem.objective,
+        "metric": problem.objective.name,
         "winner": winner,
         "baseline": default,
         "difference": sign * (winner - default),
@@ -108,7 +108,7 @@ def compared(problem: Problem, pairs: Sequence[tuple[Trial, Trial]], sign: float
     winner, default = (float(np.mean([score(one, labels) for one in side])) for side in predicted)
     return {
         "split": "report",
-        "metric": problem.objective,
+        "metric": problem.objective.name,
         "winner": winner,
         "baseline": default,
         "rows": found.rows,
@@ -124,7 +124,7 @@ def compared_by_own_metric(run: StudyRun, pairs: Sequence[tuple[Trial, Trial]], 
     comparison_, (winner, default) = found
     return {
         "split": "report",
-        "metric": run.problem.objective,
+        "metric": run.problem.objective.name,
         "winner": winner,
         "baseline": default,
         "rows": row_count(run.problem.source.splits({}).report),
@@ -164,7 +164,7 @@ def comparison(found: Comparison) -> dict[str, Any]:
     }
 
 
-def finalists(trials: Sequence[Trial], *, maximize: bool) -> list[dict[str, Any]]:
+def finalists(trials: Sequence[Trial], sign: float) -> list[dict[str, Any]]:
     """Return what was compared at full size over the most seeds, the best mean first, on the selection split.
 
     `tied` says of each whether the seeds cannot tell it from the first.
@@ -178,7 +178,6 @@ def finalists(trials: Sequence[Trial], *, maximize: bool) -> list[dict[str, Any]
     most = max((len(scores) for scores in rows.values()), default=0)
     whole = {number: scores for number, scores in rows.items() if len(scores) == most}
     seeds = sorted(set.intersection(*(set(scores) for scores in whole.values()))) if whole else []
-    sign = 1.0 if maximize else -1.0
     signed = {number: [sign * scores[seed] for seed in seeds] for number, scores in whole.items()} if seeds else {}
     level = tied(signed) if signed else set()
     ranking = sorted(signed, key=lambda number: (-float(np.mean(signed[number])), number))

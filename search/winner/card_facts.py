@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ...studies.objective import NOT_METRICS
 from ...studies.records import Model, Study, Trial
 from ..data.files import SUFFIXES
 from ..model.models import TINY
-from ..tasks import NOT_METRICS, Task
+from ..tasks import Task
 
 if TYPE_CHECKING:
     from ..study_run import StudyRun

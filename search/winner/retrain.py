@@ -107,7 +107,7 @@ def train_into(run: StudyRun, trial: Trial, part: Path) -> dict[str, Any]:
     ours = makes_adapters(run, configuration)
     adapters = save_model(trainer, part, ours=ours) if halves else None
     metrics = plain_numbers(trainer.evaluate())
-    finite_score(metrics, run.problem.objective)
+    finite_score(metrics, run.problem.objective.name)
     adapters = save_model(trainer, part, ours=ours) if adapters is None else adapters
     seconds = {"train": trained - began, "evaluate": time.perf_counter() - trained}
     record = model_record(run, configuration, trial, metrics, seconds) | {
@@ -161,8 +161,8 @@ def full_trainer(
         callbacks=[*callbacks, *([] if share is None else [StopCallback(share)])],
         output_dir=str(work),
         **NEVER_EVALUATED,
-        metric_for_best_model=run.problem.objective,
-        greater_is_better=run.problem.direction == "maximize",
+        metric_for_best_model=run.problem.objective.name,
+        greater_is_better=run.problem.objective.maximizes,
         save_strategy="no",
         logging_strategy="steps",
         logging_steps=0.05,

@@ -14,7 +14,7 @@ from hpsearch.search.ladder import Ladder
 from hpsearch.search.strategy import FULL, QUICK, Strategy
 from hpsearch.search.verdict.statistics import Comparison, paired_difference
 from hpsearch.tests.benchmarks.recorded_table import PARTS, Measured
-from hpsearch.tests.benchmarks.simulated import FIRST, MAXIMIZE, TRIALS, climb, winner
+from hpsearch.tests.benchmarks.simulated import FIRST, SCORE, TRIALS, climb, winner
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Nothing:
 
     def claim(self, confirm: str, fraction: float = FIRST) -> Comparison | None:
         """Return the gain that a search claims on the report split; None where the baseline wins."""
-        ladder = Ladder(strategy=Strategy(confirm=confirm), fraction=fraction, seed=0, direction=MAXIMIZE)
+        ladder = Ladder(strategy=Strategy(confirm=confirm), fraction=fraction, seed=0, objective=SCORE)
         trials = climb(ladder, self.train, [{}] * len(self.rates))
         best = winner(trials).first_number
         finals = {(one.first_number, one.seed): one.predictions for one in trials if one.fraction == 1.0}

@@ -14,11 +14,12 @@ from hpsearch.search.strategy import Strategy
 from hpsearch.spaces import Choice, Float, Space
 from hpsearch.spaces.presets import RATE_HANDOVER
 from hpsearch.spaces.transfer import handed_over
+from hpsearch.studies.objective import Objective
 from hpsearch.studies.records import Failure, Phase, Trial, TrialState
 from hpsearch.tests.benchmarks.record import FRACTIONS
 from hpsearch.tests.benchmarks.recorded_table import BASELINE, Configuration, Measured, Table
 
-MAXIMIZE = "maximize"  # accuracy and Matthews' correlation, the metrics of the recorded tasks
+SCORE = Objective("eval_score", "maximize")  # accuracy and Matthews' correlation, the metrics of the recorded tasks
 NEVER, ONCE, BOLDER, LOSS = "never", "baseline", "bolder", "loss"
 SIGNAL = {
     NEVER: "the product: searches on the fraction it was asked for",
@@ -117,7 +118,7 @@ class Way:
         """Return what a search comes to, with the step from rung to rung as it is."""
         fraction, spent = self.first_rung(table, draw.seed)
         tried, space = draw.configurations[: self.trials], self.space(table)
-        known = {"strategy": self.strategy, "seed": draw.seed, "direction": MAXIMIZE}
+        known = {"strategy": self.strategy, "seed": draw.seed, "objective": SCORE}
         ladder = self.ladder(fraction=fraction, space=space, **known)
 
         def train(number: int, fraction: float, seed: int, params: Mapping[str, Any]) -> Measured:

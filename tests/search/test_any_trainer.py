@@ -44,6 +44,7 @@ from hpsearch.search.trainer_problem import trainer_identity
 from hpsearch.search.trial.collapse import has_collapsed
 from hpsearch.search.trial.signal_check import SignalCheck
 from hpsearch.search.view import headline
+from hpsearch.studies.objective import Objective
 from hpsearch.studies.records import Phase, TrialState
 
 TINY = {
@@ -468,7 +469,7 @@ def test_embeddings_are_not_taken_for_logits() -> None:
 
 def test_chance_is_known_of_tuples_and_inputs() -> None:
     """The score by chance is found where a model returns more than logits and the metric looks at the inputs."""
-    check = SignalCheck(objective="eval_accuracy", direction="maximize", seed=1, settle=lambda signal: None)
+    check = SignalCheck(objective=Objective("eval_accuracy", "maximize"), seed=1, settle=lambda signal: None)
     labels = np.array([0, 1] * 50)
     logits = np.eye(2)[labels]
 

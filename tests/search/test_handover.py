@@ -14,6 +14,7 @@ from hpsearch.search.strategy import FULL, NONE, Strategy
 from hpsearch.search.verdict.statistics import detectable_difference
 from hpsearch.spaces import Float, Space
 from hpsearch.studies.errors import StudyChanged
+from hpsearch.studies.objective import Objective
 from hpsearch.studies.promotion import Promotion
 from hpsearch.studies.records import Phase, Trial, TrialState
 from hpsearch.studies.store import StudyStore
@@ -27,12 +28,17 @@ RESCALED = Space(
     }
 )
 BRACKETED = Space({"learning_rate": Float(1e-5, 1e-1, log=True, handover="bracket")})
+ACCURACY = Objective("eval_accuracy", "maximize")
 SEED = 3
 
 
 def ladder(space: Space, **asked: Any) -> Ladder:
     return Ladder(
-        strategy=Strategy(**{"name": "ladder", **asked}), fraction=0.1, seed=SEED, direction="maximize", space=space
+        strategy=Strategy(**{"name": "ladder", **asked}),
+        fraction=0.1,
+        seed=SEED,
+        objective=ACCURACY,
+        space=space,
     )
 
 
@@ -128,7 +134,7 @@ def test_nothing_is_tried_beside_where_nothing_is_compared_or_all_the_data_was_s
     """`--confirm none` retrains; a search of all the data has nothing to hand over."""
     there, trials = climbed(BRACKETED, confirm=NONE)
     assert there.promotions(trials) == []
-    whole = Ladder(strategy=Strategy(), fraction=1.0, seed=SEED, direction="maximize", space=BRACKETED)
+    whole = Ladder(strategy=Strategy(), fraction=1.0, seed=SEED, objective=ACCURACY, space=BRACKETED)
     assert whole.promotions([trial(number, number / 10, fraction=1.0) for number in range(3)]) == []
 
 

@@ -16,6 +16,7 @@ from hpsearch.search.strategy import FULL, LADDER, NONE, QUICK, SINGLE, Strategy
 from hpsearch.search.trial.signal_check import DEVIATIONS, SignalCheck
 from hpsearch.search.verdict.signal_words import signal_words
 from hpsearch.spaces.errors import BadInput
+from hpsearch.studies.objective import Objective
 from hpsearch.studies.promotion import Promotion
 from hpsearch.studies.records import Failure, Phase, Trial, TrialState
 
@@ -27,7 +28,12 @@ FAILED, PRUNED, COLLAPSED = TrialState.FAILED, TrialState.PRUNED, Failure.COLLAP
 
 
 def ladder(fraction: float = 0.1, direction: str = "maximize", **asked: Any) -> Ladder:
-    return Ladder(strategy=Strategy(**{"name": LADDER, **asked}), fraction=fraction, seed=SEED, direction=direction)
+    return Ladder(
+        strategy=Strategy(**{"name": LADDER, **asked}),
+        fraction=fraction,
+        seed=SEED,
+        objective=Objective("eval_accuracy", direction),
+    )
 
 
 def trial(number: int, score: float | None = None, **changes: Any) -> Trial:
@@ -448,7 +454,7 @@ def settled() -> list[dict[str, Any]]:
 @pytest.fixture
 def check(settled) -> SignalCheck:
     """A check of accuracy."""
-    return SignalCheck(objective="eval_accuracy", direction="maximize", seed=1, settle=settled.append)
+    return SignalCheck(objective=Objective("eval_accuracy", "maximize"), seed=1, settle=settled.append)
 
 
 def accuracy(prediction: Any) -> dict[str, float]:
@@ -463,7 +469,7 @@ def predicting(classes: np.ndarray, labels: np.ndarray) -> Any:
 @pytest.mark.parametrize(("deviations", "found"), [(DEVIATIONS + 0.1, True), (DEVIATIONS - 0.1, False), (-9, False)])
 def test_a_signal_is_two_deviations_from_chance(check, direction, better, deviations, found):
     """On the better side, whichever that is."""
-    check.direction, check.chance = direction, (0.5, 0.02)
+    check.objective, check.chance = Objective("eval_accuracy", direction), (0.5, 0.02)
 
     assert found is check.look(0.1, 0.5 + better * deviations * 0.02)
 

@@ -18,8 +18,10 @@ from hpsearch.search.trial.configuration import Configuration
 from hpsearch.search.trial.schedule import Change
 from hpsearch.search.trial.trainer import made, scheduled
 from hpsearch.spaces.errors import BadInput
+from hpsearch.studies.objective import Objective
 from hpsearch.studies.records import Trial, TrialState
 
+ACCURACY = Objective("eval_accuracy", "maximize")
 SPACE = {
     "learning_rate": hpsearch.Float(1e-5, 1e-2, log=True),
     "weight_decay": hpsearch.Float(0.0, 0.3),
@@ -29,7 +31,12 @@ SPACE = {
 
 @pytest.fixture
 def population(tmp_path: Path) -> Population:
-    return Population(space=hpsearch.Space(SPACE), seed=7, direction="maximize", paths=StudyPaths(tmp_path))
+    return Population(
+        space=hpsearch.Space(SPACE),
+        seed=7,
+        objective=ACCURACY,
+        paths=StudyPaths(tmp_path),
+    )
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from hpsearch.search.sweep.cells import Cell
 from hpsearch.search.sweep.file import read_sweep
 from hpsearch.search.sweep.history import judge, present
 from hpsearch.search.sweep.warm_start import family, priors_for
+from hpsearch.studies.objective import Objective
 from hpsearch.studies.records import Phase, Trial, TrialState
 from hpsearch.studies.sweep_store import SweepStore
 from hpsearch.studies.worker import worker_name
@@ -202,7 +203,7 @@ def test_finals_have_the_seeds_of_their_block(run):
     """The ladder asks for winner and baseline over the seeds that are this run's turn."""
     seeds = seeds_of(42, 3, run)
     strategy = Strategy(name=SINGLE, confirm=FULL, finalists=1, seeds=3, shift=seeds[0] - 42)
-    ladder = Ladder(strategy=strategy, fraction=0.1, seed=42, direction="maximize")
+    ladder = Ladder(strategy=strategy, fraction=0.1, seed=42, objective=Objective("eval_accuracy", "maximize"))
     searched = [
         Trial(
             trial_id=number,

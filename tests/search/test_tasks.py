@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from hpsearch.search.tasks import TASKS, Task, check_objective, custom_task, task_named
+from hpsearch.search.tasks import TASKS, Task, custom_task, task_named, task_objective
 from hpsearch.spaces.errors import BadInput
+from hpsearch.studies.objective import Objective
 
 ENTAILED = ("entailment", "not_entailment")
 #: Columns, number of labels and metrics as in Wang et al., GLUE, tables 1 and 5.
@@ -40,7 +41,7 @@ def test_the_objective_of_a_task_is_one_of_its_metrics(name):
     """A2: the default objective is one named metric with its direction."""
     task = task_named(name)
 
-    assert (task.objective, task.direction) == check_objective(task, task.metrics[0])
+    assert task.objective == task_objective(task, task.metrics[0]).name
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -85,7 +86,7 @@ def test_a_custom_task_has_no_labels_before_its_data_was_read():
     """Until then it is optimised by its loss, and nobody can know the number of outputs."""
     task = custom_task(["text"], "target")
 
-    assert (None, (), "eval_loss", "minimize") == (task.labels, task.metrics, task.objective, task.direction)
+    assert (None, (), "eval_loss") == (task.labels, task.metrics, task.objective)
     with pytest.raises(ValueError, match="known only after"):
         _ = task.num_labels
 
@@ -101,12 +102,7 @@ def test_a_custom_task_gets_the_metrics_of_its_kind(labels, metrics):
     """Classes are scored by accuracy, F1 and Matthews, numbers by correlations and errors."""
     task = custom_task(["text"], "target").with_labels(labels)
 
-    assert (labels, metrics, f"eval_{metrics[0]}", "maximize") == (
-        task.labels,
-        task.metrics,
-        task.objective,
-        task.direction,
-    )
+    assert (labels, metrics, f"eval_{metrics[0]}") == (task.labels, task.metrics, task.objective)
 
 
 @pytest.mark.parametrize(
@@ -130,14 +126,14 @@ def test_impossible_columns_are_refused(texts, label):
 )
 def test_an_objective_may_be_written_with_or_without_eval(metric, expected):
     """A2: a metric has one direction, which need not be given."""
-    assert expected == check_objective(TASKS["mrpc"], metric)
+    assert Objective(*expected) == task_objective(TASKS["mrpc"], metric)
 
 
 @pytest.mark.parametrize(("metric", "direction"), [("accuracy", "minimize"), ("eval_loss", "maximize")])
 def test_a_metric_and_a_direction_that_clash_are_refused(metric, direction):
     """A2: `accuracy` and `minimize` never start a search."""
     with pytest.raises(BadInput, match="clash") as refused:
-        check_objective(TASKS["sst2"], metric, direction)
+        task_objective(TASKS["sst2"], metric, direction)
 
     assert 2 == refused.value.exit_code
 
@@ -149,20 +145,20 @@ def test_a_metric_and_a_direction_that_clash_are_refused(metric, direction):
 def test_a_timing_is_no_objective(metric):
     """A3: what says how long it took is no metric, whatever the Trainer reports beside the metrics."""
     with pytest.raises(BadInput, match="is no metric"):
-        check_objective(TASKS["sst2"], metric)
+        task_objective(TASKS["sst2"], metric)
 
 
 @pytest.mark.parametrize("metric", ["sum", "accuracy+f1", "objective", "matthews_correlation", ""])
 def test_only_a_metric_of_the_task_is_an_objective(metric):
     """A2: no sum, and no metric that this task does not compute."""
     with pytest.raises(BadInput, match="has no metric"):
-        check_objective(TASKS["mrpc"], metric)
+        task_objective(TASKS["mrpc"], metric)
 
 
 def test_a_misspelt_metric_names_the_nearest():
     """`acuracy` is refused with `accuracy`."""
     with pytest.raises(BadInput) as refused:
-        check_objective(TASKS["mrpc"], "acuracy")
+        task_objective(TASKS["mrpc"], "acuracy")
 
     assert "did you mean 'accuracy'?" == refused.value.hint
 
@@ -170,11 +166,11 @@ def test_a_misspelt_metric_names_the_nearest():
 def test_an_unknown_direction_is_refused():
     """A direction is `maximize` or `minimize`."""
     with pytest.raises(BadInput, match="unknown direction 'up'"):
-        check_objective(TASKS["mrpc"], "f1", "up")
+        task_objective(TASKS["mrpc"], "f1", "up")
 
 
 def test_every_metric_may_be_asked_for_before_the_labels_are_known():
     """A custom task cannot know yet whether it predicts classes or numbers."""
     task = custom_task(["text"], "target")
 
-    assert ["eval_f1", "eval_pearson", "eval_mse"] == [check_objective(task, m)[0] for m in ("f1", "pearson", "mse")]
+    assert ["eval_f1", "eval_pearson", "eval_mse"] == [task_objective(task, m).name for m in ("f1", "pearson", "mse")]
