@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Any, NamedTuple
@@ -46,6 +46,7 @@ class Tried(NamedTuple):
 
     in_parts: bool = True  #: it can be evaluated on a part of its evaluation set: some look up the rows of all of it
     learned: bool = True  #: a step of its training changed a weight
+    metrics: tuple[str, ...] = ()  #: keys of what its evaluation returns, without timings
 
 
 def try_out(problem: Problem) -> Tried:
@@ -76,7 +77,7 @@ def tried_out(problem: Problem) -> Tried:
         check_metrics(metrics, [problem.objective.name, *(one.name for one in problem.weighed)])
         first_that_works([lambda: trainer._save_checkpoint(trainer.model, None)], "saving a checkpoint")
         check_nothing_shared(trainer, problem, folder)
-    return Tried(in_parts, learned.trained is not False)
+    return Tried(in_parts, learned.trained is not False, tuple(names_in(metrics)))
 
 
 def samples(problem: Problem) -> Iterator[Splits]:
@@ -155,11 +156,16 @@ def first_that_works(attempts: Sequence[Callable[[], Any]], shown: str) -> Any:
 
 def check_metrics(metrics: dict[str, Any], wanted: Sequence[str]) -> None:
     """Raise `BadInput` if a metric is not there."""
-    names = sorted(name for name in metrics if not TIMING.search(name))
+    names = names_in(metrics)
     for place, name in enumerate(wanted):
         known = names if place == 0 else [*names, SECONDS]
         if name not in known:
             raise BadInput(f"the evaluation returns no {name!r}", hint=did_you_mean(name, known))
+
+
+def names_in(metrics: Mapping[str, Any]) -> list[str]:
+    """Return the keys of metrics that say something of a model."""
+    return sorted(name for name in metrics if not TIMING.search(name) and name != "epoch")
 
 
 def check_nothing_shared(first: Any, problem: Problem, folder: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
@@ -27,6 +28,7 @@ from .own.code import OwnCode
 from .own.factory import factory_name
 from .own.guard import check_guarded
 from .own.made_by import making_by
+from .own.objective import ComputeObjective, asked_for
 from .own.problem import LOSS
 from .plan import Plan
 from .protocol.protocol_making import making_of as any_making
@@ -129,8 +131,8 @@ def search_trainer(
     subset: float = 1.0,
     study: str = "study",
     store: str = DEFAULT_STORE,
-    objective: str | Sequence[str] = LOSS,
-    direction: str | None = None,
+    objective: str | Sequence[str] | ComputeObjective | None = LOSS,
+    direction: str | Sequence[str] | None = None,
     score: str = "best",
     sampler: str = "tpe",
     pruner: str = "none",
@@ -164,6 +166,9 @@ def search_trainer(
     two or one where more would take longer than the training, unless there is a pruner). The baseline, trial 0, is what
     the Trainer would train with.
 
+    The objective may also be a function of an evaluation's metrics (stock's `compute_objective`) that returns a number
+    or several, and None stands for the one metric that the evaluation returns, or else the loss.
+
     Of a list of objectives the first is the one that steers the search, and the one that `direction` is of. The others
     (`seconds` are those of a trial's training; `wer:minimize` says which way) are weighed against it afterwards:
     `SearchedStudy.front`, `hpsearch best` and `hpsearch report` have the Pareto front, which is the configurations
@@ -194,6 +199,13 @@ def search_trainer(
             "a report_dataset cannot travel to other workers",
             hint="search with one worker here, or with `hpsearch run --trainer FILE.py:FUNCTION --report-data NAME`",
         )
+    wanted = asked_for(objective, direction)
+    steering, weighed = first_and_weighed(wanted.names)
+    if wanted.own is not None and who.travels:
+        raise BadInput(
+            f"the function that is {wanted.own.names[0].removeprefix('eval_')!r} cannot travel to other workers",
+            hint="let compute_metrics return the number, and name it as the objective; or search with one worker here",
+        )
     searched = _space(space)
     making, code = making_of(trainer, searched, travels=who.travels, seed=seed, quiet=quiet)
     plan = Plan(
@@ -204,7 +216,7 @@ def search_trainer(
         sampler=check_sampler(sampler),
         pruner=check_pruner(pruner),
     )
-    steering, weighed = first_and_weighed(objective)
+    making = dataclasses.replace(making, own_objective=wanted.own)
     check_trials(trials)
     check_timeout(timeout)
     limits = Limits.checked(
@@ -213,7 +225,7 @@ def search_trainer(
     folder = None if output_dir is None else Path(output_dir)
     check_places(store, study, fork=fork, output_dir=folder)
     problem = checked_problem(
-        making, plan, steering or LOSS, direction, weighed, confirm=climbs.confirm, report=report_dataset
+        making, plan, steering, wanted.direction, weighed, confirm=climbs.confirm, report=report_dataset
     )
     check_shareable(problem, who.processes_per_trial)
     asked: dict[str, Any] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from transformers import TrainingArguments
@@ -92,6 +92,7 @@ def trainer_identity(making: Making) -> dict[str, Any]:
     settings = trainer_settings(users)
     return {
         **({"settings": settings} if settings else {}),
+        **({"compute_objective": own.fingerprint} if (own := making.own_objective) else {}),
         "trainer": f"{type(users).__module__}.{type(users).__qualname__}",
         "data": {
             "train": dataset_fingerprint(making.train_dataset),
@@ -183,7 +184,7 @@ def can_be_halved(making: Making, objective: Objective) -> bool:
 def checked_problem(
     making: Making,
     plan: Plan,
-    objective: str,
+    objective: str | None,
     direction: str | None,
     weighed: Iterable[str] = (),
     *,
@@ -192,10 +193,14 @@ def checked_problem(
 ) -> Problem:
     """Return the problem of a Trainer that was tried out; `weighed` are names of what its objective is weighed against.
 
+    Without a name, the objective is the one metric of its evaluation, or else the loss.
     With a `confirm`, half of its evaluation set is the report split, where its evaluation can do with half of them and
     no `report` is given. Raises `BadInput` for a Trainer that cannot be searched, or whose evaluation does not return
     one of these names.
     """
+    if objective is None:
+        loss = trainer_problem(making, plan, Objective.named("loss"))
+        objective = the_metric(try_out(loss).metrics)
     steering, against = Objective.named(objective, direction), weighed_by_name(weighed)
     half = report is None and confirm != NONE and can_be_halved(making, steering)
     problem = trainer_problem(making, plan, steering, weighed=against, half=half, report=report)
@@ -204,6 +209,20 @@ def checked_problem(
         problem = trainer_problem(making, plan, steering, weighed=against)
     told = [*(() if tried.learned else [UNCHANGED]), *(() if confirm == NONE else report_words(problem))]
     return dataclasses.replace(problem, remarks=(*problem.remarks, *told))
+
+
+def the_metric(names: Sequence[str]) -> str:
+    """Return the one metric of an evaluation; the loss where there is none. Raises `BadInput` where there are several.
+
+    Stock takes the sum of them (pains A2).
+    """
+    metrics = [name for name in names if name not in ("eval_loss", "eval_model_preparation_time")]
+    if len(metrics) > 1:
+        raise BadInput(
+            f"the evaluation returns {len(metrics)} metrics ({', '.join(metrics)}), and one of them is the objective",
+            hint=f"objective={metrics[0].removeprefix('eval_')!r}, or a compute_objective that returns one of them",
+        )
+    return metrics[0] if metrics else "eval_loss"
 
 
 def report_words(problem: Problem) -> Iterator[str]:

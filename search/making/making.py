@@ -52,6 +52,17 @@ class Decided(Protocol):
     usual: dict[str, Any]  #: what it was told of them when there was no trial
 
 
+class Scores(Protocol):
+    """A user's function that computes an objective from the metrics of an evaluation."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells it from another function."""
+
+    def added(self, metrics: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the metrics with the objective among them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Making:
     """How a user's Trainer came to be; it is never trained itself, and never changed."""
@@ -67,6 +78,7 @@ class Making:
     within: Callable[[], AbstractContextManager[Any]] = nullcontext  #: where what the user's code made is at home
     printed: list[str] = field(default_factory=list)  #: by the user's script, for a log
     decided: Decided | None = None  #: what the user's function is handed, where it wants to decide by itself
+    own_objective: Scores | None = None  #: what is optimized, where no evaluation returns it
 
     @classmethod
     def of(cls, trainer: Any, **how: Any) -> Making:

@@ -63,17 +63,17 @@ def outputs_of(trainer: Any, report: Any, *, losses: bool) -> dict[str, Any]:
 def handed_to_metrics(trainer: Any) -> Iterator[list[Any]]:
     """Yield a list that gets what the metric is computed from in the block; nothing is computed."""
     seen: list[Any] = []
-    compute_metrics = trainer.compute_metrics
+    kept = trainer.compute_metrics, trainer.hpsearch_objective
 
     def take(prediction: Any, *args: Any, **named: Any) -> dict[str, float]:
         seen.append(prediction)
         return {}
 
-    trainer.compute_metrics = take
+    trainer.compute_metrics, trainer.hpsearch_objective = take, None
     try:
         yield seen
     finally:
-        trainer.compute_metrics = compute_metrics
+        trainer.compute_metrics, trainer.hpsearch_objective = kept
 
 
 @contextmanager

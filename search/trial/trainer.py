@@ -31,7 +31,7 @@ from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 from ...spaces.errors import BadInput
 from ..data.lengths import with_lengths_read
 from ..making.generators import undisturbed
-from ..making.making import Making
+from ..making.making import Making, Scores
 from ..making.wish import Wish
 from ..paths import KEPT
 from ..ranks.evaluation import shared_evaluation, shared_step
@@ -51,6 +51,7 @@ class TrialMixin:
 
     hpsearch_run: Training | None  #: None: a training that nobody scores on the way
     hpsearch_looks = False  #: whether it is being evaluated
+    hpsearch_objective: Scores | None = None  #: what adds the objective to the metrics
     hpsearch_scaled = False  #: whether it is known how its loss has to be scaled where several processes share a batch
 
     def compute_loss(self, model: Any, inputs: Any, *args: Any, **named: Any) -> Any:
@@ -95,7 +96,10 @@ class TrialMixin:
         try:
             with booked(run, EVALUATE), undisturbed(), loss_as_it_is(self):
                 found = parent.evaluate(*args, **named)
-                return (ALONE if run is None else run.ranks).agreed(with_logged(found, twin.state.log_history[before:]))
+                metrics = with_logged(found, twin.state.log_history[before:])
+                if self.hpsearch_objective is not None:
+                    metrics = self.hpsearch_objective.added(metrics)
+                return (ALONE if run is None else run.ranks).agreed(metrics)
         finally:
             self.hpsearch_looks = False
 
@@ -163,7 +167,7 @@ def made(
     )
     trainer = making.made(wish)
     trainer.__class__ = trial_class(type(trainer))
-    trainer.hpsearch_run = run
+    trainer.hpsearch_run, trainer.hpsearch_objective = run, making.own_objective
     trainer.pop_callback(PrinterCallback)  # it prints to stdout, which belongs to data
     trainer.pop_callback(ProgressCallback)
     for callback in callbacks:

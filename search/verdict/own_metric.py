@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from transformers import EvalPrediction
 
+from ...studies.objective import key_of
 from ...studies.records import Trial
 from ..objectives import value_of
 from ..rows import arrays_in, load_rows, take_rows
@@ -48,7 +49,13 @@ def score_of(run: StudyRun, path: Path, sign: float) -> tuple[ScoreRows, int]:
     if "losses" in found:
         losses, weights = found["losses"], found["rows"]
         return lambda rows: sign * float(np.average(losses[rows], weights=weights[rows])), len(losses)
-    compute_metrics = run.problem.making.template.compute_metrics
+    making = run.problem.making
+
+    def compute_metrics(prediction: EvalPrediction) -> Mapping[str, Any]:
+        metrics = making.template.compute_metrics(prediction)
+        own = making.own_objective
+        return metrics if own is None else own.added({key_of(name): one for name, one in metrics.items()})
+
     rows_there = len(next(arrays_in(found)))
     return (lambda rows: sign * metric(found, rows, compute_metrics, run.problem.objective.name)), rows_there
 
