@@ -35,7 +35,7 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
 def _suggested(name: str, parameter: Parameter, trial: BaseTrial) -> Value:
     match parameter:
         case Float():
-            return trial.suggest_float(name, parameter.low, parameter.high, log=parameter.log)
+            return trial.suggest_float(name, parameter.low, parameter.high, step=parameter.step, log=parameter.log)
         case Int():
             return trial.suggest_int(name, parameter.low, parameter.high, step=parameter.step, log=parameter.log)
         case _:
@@ -47,7 +47,7 @@ def _distribution(parameter: Parameter) -> BaseDistribution:
 
     match parameter:
         case Float():
-            return FloatDistribution(parameter.low, parameter.high, log=parameter.log)
+            return FloatDistribution(parameter.low, parameter.high, log=parameter.log, step=parameter.step)
         case Int():
             return IntDistribution(parameter.low, parameter.high, log=parameter.log, step=parameter.step)
         case _:

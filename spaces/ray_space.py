@@ -53,11 +53,11 @@ def domain(parameter: Parameter) -> Any:
     match parameter:
         case Constant():
             return parameter.value
-        case Float():
+        case Float(step=None):
             return (tune.loguniform if parameter.log else tune.uniform)(parameter.low, parameter.high)
         case Int(step=1):  # Ray leaves the upper end out
             return (tune.lograndint if parameter.log else tune.randint)(parameter.low, parameter.high + 1)
-        case _:  # also an Int with a step: tune.qrandint knows only multiples of the step
+        case _:  # also a range with a step: tune.qrandint and tune.quniform know only multiples of the step
             return tune.choice(list(parameter.values or ()))
 
 
