@@ -1,4 +1,4 @@
-"""Ask Optuna for a configuration of a space.
+"""Ask Optuna for a configuration of a space, and read one parameter of Optuna's.
 
 Define-by-run: a parameter that does not count is never suggested, so samplers and the dashboard see what
 really ran. The same for Ray is in `ray_space.py`. Optuna is imported late.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .parameter import Parameter
-from .parameters import Float, Int
+from .parameters import Choice, Constant, Float, Int
 from .space import Space
 from .values import Value
 
@@ -30,6 +30,21 @@ def suggest(space: Space, trial: BaseTrial) -> dict[str, Value]:
 def distributions(space: Space) -> dict[str, BaseDistribution]:
     """Return Optuna's distribution for every searched name, whether its conditions are met or not."""
     return {name: _distribution(space.parameters[name]) for name in space.searched}
+
+
+def parameter_of(distribution: BaseDistribution) -> Parameter:
+    """Return the parameter that has the values of one of Optuna's distributions: a Constant for a range of one value.
+
+    Raises BadInput for choices that a space cannot hold.
+    """
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    if isinstance(distribution, CategoricalDistribution):
+        return Choice(distribution.choices)
+    low, high, log, step = distribution.low, distribution.high, distribution.log, distribution.step
+    if distribution.single():
+        return Constant(low)
+    return (Float if isinstance(distribution, FloatDistribution) else Int)(low, high, log=log, step=step)
 
 
 def _suggested(name: str, parameter: Parameter, trial: BaseTrial) -> Value:
