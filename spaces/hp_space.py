@@ -113,10 +113,12 @@ class _Reading:
         sources: dict[Any, _Source] = {}
         for key in ordered:
             taken = {source.name: other for other, source in sources.items()}
-            free = [name for name in twins[key] if name not in taken]
+            constant = self._is_constant(key)
+            # what is constant where it is there may equal, by chance, the value that leads there
+            free = [name for name in twins[key] if name not in taken and (not constant or self._is_sure(name, key))]
             if free:
                 sources[key] = _Source(key if key in free else free[0])
-            elif not self._is_constant(key):
+            elif not constant:
                 sources[key] = self._made_of(key, twins[key], taken)
         return sources
 
@@ -178,9 +180,16 @@ class _Reading:
         first, *others = (run.says[key] for run in self._with[key])
         return all(alike(first, other) for other in others)
 
+    def _is_sure(self, name: str, key: Any) -> bool:
+        return name == key or not self._has_several(name)
+
+    def _has_several(self, name: str) -> bool:
+        options = self.recording.known[name].options
+        return options is None or len(options) > 1
+
     def _check_all_used(self, sources: Collection[str]) -> None:
-        for name, one in self.recording.known.items():
-            if name not in sources and len(one.options or "many") > 1:
+        for name in self.recording.known:
+            if name not in sources and self._has_several(name):
                 raise BadInput(
                     f"{self.called} suggests {shown(name)} and returns it under no name, so that it reaches nobody",
                     hint="return it, or take the suggestion out",

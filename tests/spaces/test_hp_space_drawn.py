@@ -88,14 +88,14 @@ def suggested(program, seed):
         assert resolved.keys() == trial.params.keys()
 
 
-@settings(max_examples=150, **TRIED)
+@settings(max_examples=200, **TRIED)
 @given(programs(), st.integers(0, 2**32 - 1))
 def test_what_is_read_is_what_optuna_suggests(program, seed):
     """Names, ranges, conditions, constants and what the function returns: in both directions."""
     agrees(program, seed)
 
 
-@settings(max_examples=30, **TRIED)
+@settings(max_examples=25, **TRIED)
 @given(programs(), st.integers(0, 2**32 - 1))
 def test_what_a_function_suggests_is_read_whatever_it_returns(program, seed):
     """So is a `model_init(trial)`, which returns a model."""
