@@ -97,11 +97,6 @@ def is_script(named: str) -> bool:
     return named.endswith(".py") or named.rpartition(":")[0].endswith(".py")
 
 
-def names_function(named: str) -> bool:
-    """Return whether a name is a function's in a script: `FILE.py:FUNCTION`."""
-    return is_script(named) and ":" in named
-
-
 def absolute(named: str) -> str:
     """Return a name whose script, if it is in one, is found from every folder."""
     place, _, function = named.rpartition(":")
