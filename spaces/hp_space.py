@@ -46,7 +46,8 @@ def returned_by(hp_space: Function, calls: int = CALLS) -> dict[str, Parameter]:
 def suggested_in(function: Function, calls: int = CALLS) -> dict[str, Parameter]:
     """Return what any function with a trial, such as stock's `model_init(trial)`, suggests, by the suggested names.
 
-    What it returns counts for nothing; it is called at most about `calls` times. Raises BadInput as `returned_by`.
+    What it returns counts for nothing. It is called at most about `calls` times: an eighth of them is how many branches
+    it may have, and of very few some may not be found. Raises BadInput as `returned_by`.
     """
     return _Reading.of(Recording(function, _called(function), lambda asked, returned: dict(asked), calls)).parameters()
 

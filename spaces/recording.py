@@ -154,6 +154,8 @@ class Recording:
             self._check_repeatable(self.run())
             complete = self._branches(self._is_listed)
             forks = set(filter(self._is_listed, self.known)) if complete else set()
+            if not complete:
+                self._try_each()
             for _ in range(self.calls // (10 if complete else 2)):
                 self.run()
             tried = set(forks) if complete else None
@@ -199,6 +201,12 @@ class Recording:
             path[-1] = (path[-1][0], path[-1][1] + 1)
         return False
 
+    def _try_each(self) -> None:
+        """Call the function with each value that can be listed, if not with all of them together."""
+        for name in filter(self._is_listed, list(self.known)):
+            for option in self._options(name):
+                self.run({name: option})
+
     def _settle(self, forks: set[str]) -> None:
         """Add what else leads to branches; raises BadInput if that is a value that cannot be listed."""
         while conflict := self._conflict(forks):
@@ -221,6 +229,8 @@ class Recording:
             answers[name] = other.asked[name]
             if dict(self.run(answers).branches(forks)).get(branch) == usual:
                 continue
+            if name in forks:
+                break  # of one branch both have the same of these
             if self.known[name].options is None:
                 raise BadInput(
                     f"what {self.called} asks for or returns depends on the value of {shown(name)}, one of many: "
