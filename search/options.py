@@ -79,7 +79,7 @@ class RunOptions:
     model: str = opt("tiny", "hub name, folder, or `tiny` (a small BERT trained from scratch)", metavar="NAME_OR_DIR")
     model_config: list[str] = opt((), "change the model's configuration, repeatable", metavar="NAME=VALUE")
     freeze_encoder: bool = opt(False, "train the head alone")
-    space: str = opt("default", "preset, see `hpsearch spaces`, or a YAML file", metavar="NAME_OR_FILE")
+    space: str = opt("default", "preset, YAML file, or hp_space(trial) as FILE.py:FUNCTION", metavar="NAME_OR_FILE")
     set: list[str] = opt((), "fix a hyperparameter, or set one the space lacks, repeatable", metavar="NAME=VALUE")
     objective: Annotated[list[str], TextOrList()] = opt(
         (),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
 from ..spaces.errors import BadInput
+from ..spaces.hp_space import space_of
 from ..spaces.loading import load_space
 from ..spaces.space import Space
 from ..studies.records import Model, Trial
@@ -126,7 +127,7 @@ class SearchedStudy:
 def search_trainer(
     trainer: Any,
     *,
-    space: Space | Mapping[str, Any] | str = "default",
+    space: Space | Mapping[str, Any] | str | Callable[[Any], Mapping[str, Any]] = "default",
     trials: int = 10,
     subset: float = 1.0,
     study: str = "study",
@@ -159,6 +160,9 @@ def search_trainer(
     It may have models, data sets, collators, losses and callbacks of its own. A training set that is a stream needs
     `max_steps`, and a subset of it is the first share of these. A callback that stops early begins anew in each trial,
     which is then complete, and its retraining ends at the same share of the budget.
+
+    `space` is a space, what `Space` takes, the name of a preset, a YAML file, or a function `hp_space(trial)` as Optuna
+    and `trainer.hyperparameter_search` know it, which is read once, see `spaces.hp_space`.
 
     `trials` is a total: the same call again continues the study. `subset` is the share of the training set that trials
     see. `objective` is one key of the evaluation's metrics, `direction` the one that its name says unless given (see
@@ -281,7 +285,9 @@ def making_of(
     return making_by(trainer, shown, space, seed=seed, say=say), code
 
 
-def _space(given: Space | Mapping[str, Any] | str) -> Space:
+def _space(given: Any) -> Space:
     if isinstance(given, Space):
         return given
+    if callable(given):
+        return space_of(given)
     return load_space(given) if isinstance(given, str) else Space(given)

@@ -16,7 +16,7 @@ from ..studies.records import Study
 from .model.models import ModelSource, check_model
 from .objectives import first_and_weighed
 from .options import RunOptions, assignments, listed
-from .own.code import NO_CODE, OwnCode, short_name
+from .own.code import NO_CODE, OwnCode, is_script, short_name
 from .quiet import chatter_away
 from .redaction import redacted
 from .tasks import Task, custom_task, task_named
@@ -94,8 +94,13 @@ def options_of(study: Study, kept: Mapping[str, Any]) -> RunOptions:
 
 
 def space_of(options: RunOptions) -> Space:
-    """Return the space with `--set` applied."""
-    space = load_space(options.space)
+    """Return the space with `--set` applied. A script's function is only called here, never for what a store says."""
+    if is_script(options.space):
+        from .own.factory import space_from
+
+        space = space_from(options.space)
+    else:
+        space = load_space(options.space)
     fixed = assignments(options.set, "--set")
     return Space({**space.parameters, **fixed}, name=space.name) if fixed else space
 

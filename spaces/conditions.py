@@ -56,7 +56,7 @@ def _check_condition(name: str, parent: str, allowed: Iterable[Value], parameter
         )
     if isinstance(parameters[parent], Float):
         raise BadInput(
-            f"{name} depends on a single value of {parent}, which is any number in a range",
+            f"{name} depends on a single value of {parent}, which is a number in a range",
             hint="a condition needs a Choice, an Int or a constant",
         )
     for value in allowed:

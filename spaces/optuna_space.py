@@ -1,4 +1,4 @@
-"""Ask Optuna for a configuration of a space.
+"""Ask Optuna for a configuration of a space, and read one parameter of Optuna's.
 
 Define-by-run: a parameter that does not count is never suggested, so samplers and the dashboard see what
 really ran. The same for Ray is in `ray_space.py`. Optuna is imported late.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .parameter import Parameter
-from .parameters import Float, Int
+from .parameters import Choice, Constant, Float, Int
 from .space import Space
 from .values import Value
 
@@ -32,10 +32,25 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
     return {name: _distribution(space.parameters[name]) for name in space.searched}
 
 
+def parameter_of(distribution: BaseDistribution) -> Parameter:
+    """Return the parameter that has the values of one of Optuna's distributions: a Constant for a range of one value.
+
+    Raises BadInput for choices that a space cannot hold.
+    """
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    if isinstance(distribution, CategoricalDistribution):
+        return Choice(distribution.choices)
+    low, high, log, step = distribution.low, distribution.high, distribution.log, distribution.step
+    if distribution.single():
+        return Constant(low)
+    return (Float if isinstance(distribution, FloatDistribution) else Int)(low, high, log=log, step=step)
+
+
 def _suggested(name: str, parameter: Parameter, trial: BaseTrial) -> Value:
     match parameter:
         case Float():
-            return trial.suggest_float(name, parameter.low, parameter.high, log=parameter.log)
+            return trial.suggest_float(name, parameter.low, parameter.high, step=parameter.step, log=parameter.log)
         case Int():
             return trial.suggest_int(name, parameter.low, parameter.high, step=parameter.step, log=parameter.log)
         case _:
@@ -47,7 +62,7 @@ def _distribution(parameter: Parameter) -> BaseDistribution:
 
     match parameter:
         case Float():
-            return FloatDistribution(parameter.low, parameter.high, log=parameter.log)
+            return FloatDistribution(parameter.low, parameter.high, log=parameter.log, step=parameter.step)
         case Int():
             return IntDistribution(parameter.low, parameter.high, log=parameter.log, step=parameter.step)
         case _:

@@ -7,6 +7,7 @@ nor its neighbours: `space.py` holds them together.
 from __future__ import annotations
 
 import abc
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, fields
@@ -15,6 +16,7 @@ from typing import Any, ClassVar
 from .errors import BadInput, did_you_mean
 from .handover import KEPT, Handover
 from .parameter import Parameter, distinct, settle
+from .steps import Steps
 from .values import Value, finite, flag, is_scalar, real, same, scalar, shown, text_of, whole
 
 
@@ -46,7 +48,12 @@ class _Range(Parameter):
             )
         if self.log and self.low <= 0:
             raise BadInput(f"a log range needs low > 0, got low={self.low}")
+        self._check_step()
         _check_default(self)
+
+    @abc.abstractmethod
+    def _check_step(self) -> None:
+        """Raise BadInput for a step that clashes with the range."""
 
     def _spread(self, points: int) -> list[float]:
         """Return `points` >= 2 positions from end to end."""
@@ -72,44 +79,68 @@ class _Range(Parameter):
 
 @dataclass(frozen=True)
 class Float(_Range):
-    """Any number from `low` to `high`, both included.
+    """Any number from `low` to `high`, both included; with a `step`, only those that it leads to from `low`.
 
-    Raises BadInput unless low < high, both finite, above 0 if `log`, and the default inside.
+    Raises BadInput unless low < high, both finite, above 0 if `log`, and the default inside; and as `Steps` for
+    a step, or for one on a log range.
     """
 
     kind: ClassVar[str] = "float"
 
+    _: KW_ONLY
+    step: float | None = None
+
     @property
-    def values(self) -> None:
-        """None: they cannot be counted."""
-        return
+    def values(self) -> Steps | None:
+        """The numbers that the step leads to; None without one, when they cannot be counted."""
+        return self._steps
 
     def contains(self, value: object) -> bool:
-        """Tell whether `value` is a number in the range; a whole number is a number too."""
+        """Tell whether `value` is a number in the range; a whole number is a number too.
+
+        One that is off a step by no more than the arithmetic of doubles counts as there.
+        """
         number = finite(value)
-        return number is not None and self.low <= number <= self.high
+        return number is not None and self.low <= number <= self.high and (not self._steps or number in self._steps)
 
     def exact(self, value: Any) -> float:
-        """Return `value` as a float."""
-        return float(value)
+        """Return `value` as a float: where there is a step, the one that it leads to."""
+        return self._steps.nearest(float(value)) if self._steps else float(value)
 
     def clip(self, value: object) -> float:
         """Return the nearest number in the range, or its middle when `value` is no number."""
         number = finite(value)
-        return self.middle() if number is None else min(max(number, self.low), self.high)
+        return self.middle() if number is None else self.exact(min(max(number, self.low), self.high))
 
     def middle(self) -> float:
         """Return the mean of the ends, the geometric one on a log range."""
         return self.clip(math.sqrt(self.low) * math.sqrt(self.high) if self.log else self.low / 2 + self.high / 2)
 
     def grid(self, points: int) -> list[Value]:
-        """Return `points` values from end to end; the middle for one point."""
+        """Return `points` values from end to end, or all if a step leaves no more; the middle for one point."""
+        if self._steps and len(self._steps) <= points:
+            return list(self._steps)
         spread = [self.middle()] if points == 1 else map(self.clip, self._spread(points))
         return list(dict.fromkeys(spread))
 
+    @functools.cached_property
+    def _steps(self) -> Steps | None:
+        return None if self.step is None else Steps(self.low, self.high, self.step)
+
     def _check(self) -> None:
-        settle(self, low=real("low", self.low), high=real("high", self.high))
+        step = None if self.step is None else real("step", self.step)
+        settle(self, low=real("low", self.low), high=real("high", self.high), step=step)
         super()._check()
+
+    def _check_step(self) -> None:
+        if self._steps and self.log:
+            raise BadInput(f"a log range has no step, got log=True, step={self.step}")
+
+    def _own_dict(self) -> dict[str, Any]:
+        return super()._own_dict() | ({} if self.step is None else {"step": self.step})
+
+    def _own_text(self) -> str:
+        return super()._own_text() + ("" if self.step is None else f", step {text_of(self.step)}")
 
 
 @dataclass(frozen=True)
@@ -164,9 +195,11 @@ class Int(_Range):
 
     def _check(self) -> None:
         settle(self, low=whole("low", self.low), high=whole("high", self.high), step=whole("step", self.step))
+        super()._check()
+
+    def _check_step(self) -> None:
         if self.step < 1:
             raise BadInput(f"a step must be at least 1, got step={self.step}")
-        super()._check()
         if self.log and self.step != 1:
             raise BadInput(f"a log range has no step, got log=True, step={self.step}")
         left = (self.high - self.low) % self.step
@@ -322,8 +355,6 @@ def _check_keys(written: Mapping[Any, Any], kind: type[Parameter]) -> None:
     """Raise BadInput for a key that this kind does not have, or one that it needs and lacks."""
     known = {"type"} | {part.name for part in fields(kind)}
     for key in written:
-        if key == "step" and kind is Float:
-            raise BadInput("a float range has no `step`", hint="add `type: int` for whole numbers")
         if key not in known:
             raise BadInput(
                 f"a parameter of type {kind.kind} has no key {shown(key)}", hint=did_you_mean(str(key), known)

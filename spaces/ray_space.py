@@ -9,11 +9,15 @@ late.
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
+from .errors import BadInput
 from .parameter import Parameter
-from .parameters import Constant, Float, Int
+from .parameters import Choice, Constant, Float, Int
 from .space import Space
 from .values import Value
 
@@ -53,12 +57,48 @@ def domain(parameter: Parameter) -> Any:
     match parameter:
         case Constant():
             return parameter.value
-        case Float():
+        case Float(step=None):
             return (tune.loguniform if parameter.log else tune.uniform)(parameter.low, parameter.high)
         case Int(step=1):  # Ray leaves the upper end out
             return (tune.lograndint if parameter.log else tune.randint)(parameter.low, parameter.high + 1)
-        case _:  # also an Int with a step: tune.qrandint knows only multiples of the step
+        case _:  # also a range with a step: tune.qrandint and tune.quniform know only multiples of the step
             return tune.choice(list(parameter.values or ()))
+
+
+def read_domain(value: Any) -> Any:
+    """Return a domain of Ray's as a parameter, and anything else as it is.
+
+    Raises BadInput for a domain that a space has no counterpart of: normal ones, functions, steps on a log range.
+    """
+    sample = sys.modules.get("ray.tune.search.sample")  # without it there can be no domain
+    if sample is None or not isinstance(value, sample.Domain):
+        return value
+    if isinstance(value, sample.Categorical):
+        return Choice(list(value.categories))
+    sampler = value.get_sampler()
+    step = sampler.q if isinstance(sampler, sample.Quantized) else None
+    shape = sampler.get_sampler() if step is not None else sampler
+    log = isinstance(shape, sample.LogUniform)
+    known = isinstance(value, sample.Float | sample.Integer) and isinstance(shape, sample.Uniform | sample.LogUniform)
+    if not known or (log and step is not None):
+        stepped = "" if step is None else f" with a step of {step}"
+        raise BadInput(
+            f"Ray's {type(shape).__name__.strip('_')} {type(value).__name__}{stepped} has no counterpart here"
+        )
+    return _range_of(value.lower, value.upper, step, log, whole=isinstance(value, sample.Integer))
+
+
+def _range_of(low: Any, high: Any, step: Any, log: bool, *, whole: bool) -> Parameter:
+    """Return the range with Ray's ends: it leaves out the upper one of whole numbers, unless there is a step."""
+    if step is not None and step != 1:
+        unit = Decimal(str(step))  # whole for whole numbers
+        low, high = unit * math.ceil(round(low / step, 9)), unit * math.floor(round(high / step, 9))
+        low, high = (int(low), int(high)) if whole else (float(low), float(high))
+    elif whole:
+        high -= 1
+    if low == high:
+        return Constant(low)
+    return Int(low, high, step=step or 1, log=log) if whole else Float(low, high, step=step, log=log)
 
 
 def _passed_on(space: Space, name: str) -> Callable[[Any], Value]:

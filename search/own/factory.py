@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...spaces.errors import BadInput, did_you_mean
+from ...spaces.hp_space import space_of
 from ...spaces.space import Space
 from ..making.making import Making
 from .call import called
@@ -63,6 +64,14 @@ def function_from(named: str) -> Callable[..., Any]:
     with where_it_runs(named):
         function: Callable[..., Any] = called(lambda: found(named), named, "whose module is imported")
     return function
+
+
+def space_from(named: str) -> Space:
+    """Return the space that a user's function `hp_space(trial)` says, by its name; raises as `function_from`."""
+    function = function_from(named)
+    with where_it_runs(named):
+        space: Space = called(lambda: space_of(function), named, "which says the space")
+    return space
 
 
 def where_it_runs(named: str) -> AbstractContextManager[None]:

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 HEAVY = ("torch", "transformers", "optuna", "ray", "yaml", "numpy", "datasets")
-MODULES = ("", ".binding", ".optuna_space", ".ray_space", ".loading", ".yaml_file", ".presets")
+MODULES = ("", ".binding", ".optuna_space", ".ray_space", ".hp_space", ".loading", ".yaml_file", ".presets")
 
 
 def test_spaces_imports_nothing_heavy(tmp_path):

@@ -23,6 +23,15 @@ REFUSED = [
     (lambda: Float(0.0, 1.0, default=2.0), "default=2.0"),
     (lambda: Float(0.0, 1.0, default=True), "default=True"),
     (lambda: Float(0.0, 1.0, log="no"), "log='no'"),
+    (lambda: Float(0.0, 1.0, step=0.3), "low=0.0, high=1.0, step=0.3"),
+    (lambda: Float(0.0, 1.0, step=2.0), "low=0.0, high=1.0, step=2.0"),
+    (lambda: Float(0.0, 1.0, step=0.0), "step=0.0"),
+    (lambda: Float(0.0, 1.0, step=-0.1), "step=-0.1"),
+    (lambda: Float(0.0, 1.0, step=1e-300), "step=1e-300"),
+    (lambda: Float(0.0, 1.0, step=True), "step=True"),
+    (lambda: Float(0.0, 1.0, step=math.nan), "step=nan"),
+    (lambda: Float(0.1, 1.0, step=0.1, log=True), "step=0.1"),
+    (lambda: Float(0.0, 1.0, step=0.5, default=0.3), "default=0.3"),
     (lambda: Int(4, 1), "low=4, high=1"),
     (lambda: Int(0, 8, log=True), "low=0"),
     (lambda: Int(1.0, 4), "low=1.0"),
@@ -64,6 +73,8 @@ def test_what_cannot_be_searched_is_refused_with_its_values(make, shown):
     [
         (Float(1e-5, 1e-3, log=True), [1e-5, 1e-3, 1e-4, np.float64(1e-4)], [1e-6, 2e-3, "1e-4", None, True]),
         (Float(0, 2), [0, 1, 2, 0.5], [-1, 3, math.nan, math.inf, False]),
+        (Float(0, 0.3, step=0.1), [0, 0.1, 0.3, 0.1 + 0.2 - 1e-16, 0.1 + 1e-10], [0.05, 0.1001, 0.4, True, "0.1"]),
+        (Float(0, 2.1, step=0.7), [3 * 0.7, 2.1], [2.1 + 1e-9, -1e-12]),
         (Int(1, 9, step=2), [1, 3, 9, np.int64(5)], [2, 11, 3.0, "3", True, None]),
         (Choice([8, 16]), [8, 16, 8.0], [9, "8", None, [8]]),
         (Choice([True, "a", None]), [True, "a", None], [1, 1.0, False, "b"]),
@@ -85,6 +96,10 @@ def test_contains(parameter, inside, outside):
         (Float(1e-6, 1e-3), 5e-5, 5e-5),
         (Float(1e-5, 1e-3, log=True), None, pytest.approx(1e-4)),
         (Float(0, 1), "auto", 0.5),
+        (Float(0, 0.5, step=0.1), 0.1 + 0.2, 0.3),
+        (Float(0, 0.5, step=0.1), 0.26, 0.3),
+        (Float(0, 0.5, step=0.1), 7, 0.5),
+        (Float(1, 2, step=0.5), None, 1.5),
         (Int(1, 9, step=4), 6, 5),
         (Int(1, 9, step=4), 8, 9),
         (Int(1, 9), -3, 1),
@@ -110,6 +125,8 @@ def test_clip_returns_the_nearest_value_inside(parameter, value, clipped):
         (Float(0, 1), 5, [0.0, 0.25, 0.5, 0.75, 1.0]),
         (Float(1e-6, 1e-3, log=True), 4, pytest.approx([1e-6, 1e-5, 1e-4, 1e-3])),
         (Float(0, 1), 1, [0.5]),
+        (Float(0, 0.4, step=0.1), 5, [0.0, 0.1, 0.2, 0.3, 0.4]),
+        (Float(0, 1, step=0.1), 3, [0.0, 0.5, 1.0]),
         (Int(1, 4), 4, [1, 2, 3, 4]),
         (Int(1, 1000, log=True), 4, [1, 10, 100, 1000]),
         (Int(0, 100, step=10), 3, [0, 50, 100]),
@@ -133,6 +150,22 @@ def test_the_ends_of_a_grid_are_the_ends_of_the_range(parameter, points):
     assert points == len(values)
 
 
+@pytest.mark.parametrize(
+    "ends", [(0, 0.9, 0.1), (0, 2.1, 0.7), (1e-5, 1e-4, 1e-5), (-3.3, 4.4, 1.1), (1e6, 1e6 + 1, 0.25)]
+)
+def test_the_values_of_a_stepped_float_are_the_decimal_ones(ends):
+    """What people write is what they get, however doubles add up; it can be indexed, and is never built."""
+    low, high, step = ends
+    parameter = Float(low, high, step=step)
+    count = round((high - low) / step) + 1
+
+    assert [round(low + step * index, 9) for index in range(count)] == list(parameter.values)
+    assert (low, high) == (parameter.values[0], parameter.values[-1])
+    assert list(parameter.values)[1:3] == parameter.values[1:3]
+    assert list(parameter.values) == [parameter.exact(low + step * index) for index in range(count - 1)] + [high]
+    assert 10**15 + 1 == len(Float(0, 1, step=1e-15).values)
+
+
 WRITTEN = [
     ({"low": 1e-5, "high": 1e-3, "log": True}, Float(1e-5, 1e-3, log=True)),
     (
@@ -140,6 +173,7 @@ WRITTEN = [
         Float(1e-5, 0.1, log=True, default=5e-5),
     ),
     ({"low": 1, "high": 4}, Float(1.0, 4.0)),
+    ({"low": 0, "high": "0.3", "step": "1e-1"}, Float(0.0, 0.3, step=0.1)),
     ({"type": "int", "low": 1, "high": 4}, Int(1, 4)),
     ({"type": "int", "low": "2", "high": 8, "step": "2"}, Int(2, 8, step=2)),
     ({"choices": [8, 16, 32], "default": 16}, Choice([8, 16, 32], default=16)),
@@ -165,7 +199,7 @@ def test_written_form(written, parameter):
     [
         ({"low": 1, "hihg": 4}, "'hihg'", "did you mean 'high'?"),
         ({"low": 1, "high": 4, "steps": 2, "type": "int"}, "'steps'", "did you mean 'step'?"),
-        ({"low": 1, "high": 4, "step": 1}, "step", "type: int"),
+        ({"low": 1, "high": 4, "step": 2}, "step=2", "high=3.0 can be reached"),
         ({"low": 1}, "needs `high`", None),
         ({"choice": [1]}, "'choice'", "choices: ["),
         ({"type": "choice"}, "needs `choices`", None),
@@ -194,6 +228,7 @@ def test_one_line_for_people():
     """`str` of a parameter is one line, with its condition."""
     assert "1e-05 .. 0.001 (log), default 5e-05" == str(Float(1e-5, 1e-3, log=True, default=5e-5))
     assert "8 .. 64, step 8" == str(Int(8, 64, step=8))
+    assert "0.0 .. 0.3, step 0.1" == str(Float(0, 0.3, step=0.1))
     assert "a | null | true, default a" == str(Choice(["a", None, True], default="a"))
     assert "always 1, when optim is a or b and k is 2" == str(Constant(1, when={"optim": ["a", "b"], "k": 2}))
 
