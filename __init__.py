@@ -25,6 +25,7 @@ PUBLIC = {
     "BadInput": ".spaces.errors",
     "HpsearchError": ".spaces.errors",
     "StudyStore": ".studies.store",
+    "searchable": ".search.stock.searchable",
     "watching": ".search.making.watch",
 }
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..studies.claimed_storage import ClaimedStorage
 from ..studies.clock import utc_now, utc_text
@@ -38,10 +38,12 @@ from .paths import StudyPaths
 from .plan import Plan
 from .ranks.ranks import ALONE, END, Ranks
 from .sampling.chooser import Chooser
+from .sampling.optuna_parts import NO_PARTS, OptunaParts
 from .sampling.optuna_trial import OptunaTrial
 from .sampling.population import BEGINNING, PBT, Population, Segment
 from .sampling.priors import Prior
 from .sampling.proposals import SpaceExhausted
+from .sampling.samplers import make_pruner
 from .strategy import NONE, Strategy
 from .talk import as_typed
 from .trackers.trackers import trackers_of
@@ -57,6 +59,9 @@ from .view import View
 from .workers.devices import Room, device_name, take_threads
 from .workers.heartbeat import Heartbeat
 from .workers.study_watch import StudyWatch
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
 
 #: Seconds between two looks for work while other workers have all that is left.
 IDLE_S = 0.5
@@ -83,6 +88,7 @@ class SearchLoop:
     launcher: Any = None  #: who runs trials in several processes, where they are: `ranks.launch.Launcher`
     room: Room | None = None  #: of the machine, where other workers of the study are on it
     ranks: Ranks = ALONE  #: which of the processes of a trial this one is
+    parts: OptunaParts = NO_PARTS  #: Optuna's own objects, where it was given any
 
     def run(self) -> None:
         """Run trials until the study has its total, or nothing is left to try.
@@ -157,7 +163,7 @@ class SearchLoop:
             watch.look()
             self.run_trial(trial, heart)
             watch.look()
-            return True
+            return not self.asked_to_stop(trial)
         if not others_run and self.go_on():
             watch.look()
             return True
@@ -167,6 +173,13 @@ class SearchLoop:
             time.sleep(random.uniform(0.5, 1.0) * IDLE_S)
             watch.look()
         return others_run
+
+    def asked_to_stop(self, trial: Trial) -> bool:
+        """Tell the user's callbacks of a trial of the search; return whether one of them ends it."""
+        if not self.parts.callbacks or trial.phase is not Phase.SEARCH:
+            return False
+        key = self.store.trial(self.study.study_id, trial.number).optuna_trial_id
+        return key is not None and self.parts.tell(self.storage, self.study.name, key)
 
     def flat(self) -> str | None:
         """Return how it is said that no other trial could gain anything, where the user asked to stop then."""
@@ -292,6 +305,7 @@ class SearchLoop:
             priors=self.priors,
             store=self.store,
             study_id=self.study.study_id,
+            own_sampler=self.parts.sampler,
         )
 
     def trial_run(self, trial: Trial, heart: Pulse) -> TrialRun:
@@ -325,6 +339,7 @@ class SearchLoop:
                 study=self.study,
                 trial=trial,
                 goes_on=segment.rung > 0,
+                name_of=self.parts.name_of,
                 say=self.view.say,
             ),
             callbacks=[TrialCallback(trial, self.view, heart, self.limits.trial_timeout)],
@@ -375,8 +390,13 @@ class SearchLoop:
             study_name=self.study.name,
             space=self.plan.space,
             proposals=self.chooser.proposals(trial),
-            pruner=self.plan.pruner if trial.phase is Phase.SEARCH else "none",
+            pruner=self.pruner if trial.phase is Phase.SEARCH else make_pruner("none"),
         )
+
+    @property
+    def pruner(self) -> BasePruner:
+        """Who gives up on trials."""
+        return self.parts.pruner or make_pruner(self.plan.pruner)
 
     @property
     def unsmoothed(self) -> bool:

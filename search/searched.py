@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from ..spaces.errors import BadInput
 from ..spaces.hp_space import space_of
@@ -23,7 +23,7 @@ from .checks import (
 )
 from .limits import Limits
 from .making.making import Making
-from .objectives import first_and_weighed
+from .objectives import first_and_weighed, objectives_of
 from .options import DEFAULT_STORE
 from .own.code import OwnCode
 from .own.factory import factory_name
@@ -36,8 +36,8 @@ from .protocol.protocol_making import making_of as any_making
 from .protocol.table import is_trainer
 from .ranks.batch import check_shareable
 from .replay import Replay, replay
+from .sampling.optuna_parts import OptunaParts
 from .sampling.population import score_from
-from .sampling.samplers import check_pruner, check_sampler
 from .strategy import Strategy, StrategyOptions, strategy_of
 from .study_run import StudyRun, open_study, run_of
 from .talk import tell
@@ -50,6 +50,12 @@ from .verdict.words import summary_lines
 from .view import view_for
 from .winner.retrain import retrain, winner
 from .workers.workers import WorkerOptions, Workers
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+
+    from .sampling.optuna_parts import Callback
 
 
 class HowOptions(WorkerOptions, StrategyOptions, total=False):
@@ -90,6 +96,10 @@ class SearchedStudy:
         """
         found = front_of(self._run.store.study(self.name), self.trials)
         return [] if found is None else list(found.trials)
+
+    def values(self, trial: Trial) -> list[float | None]:
+        """Return the numbers that a trial has for the objectives, the first one first."""
+        return [one.value(trial) for one in objectives_of(self._run.study)]
 
     @property
     def best_checkpoint(self) -> Path:
@@ -135,8 +145,10 @@ def search_trainer(
     objective: str | Sequence[str] | ComputeObjective | None = LOSS,
     direction: str | Sequence[str] | None = None,
     score: str = "best",
-    sampler: str = "tpe",
-    pruner: str = "none",
+    sampler: str | BaseSampler = "tpe",
+    pruner: str | BasePruner = "none",
+    callbacks: Sequence[Callback] = (),
+    hp_name: Callable[[Any], str] | None = None,
     seed: int | None = None,
     timeout: float | None = None,
     trial_timeout: float | None = None,
@@ -196,7 +208,10 @@ def search_trainer(
     Raises `BadInput` for what cannot be searched, before anything is trained, and `SearchFailed` after
     `max_failures` failed trials in a row (as many as `trials` unless given).
     """
-    who, climbs = workers_and_strategy(how, pruner)
+    parts = OptunaParts.of(sampler, pruner, callbacks, hp_name)
+    who, climbs = workers_and_strategy(how, parts.pruner_name)
+    if who.travels:
+        parts.check_stays()
     who.check_store(store)
     if report_dataset is not None and who.travels:
         raise BadInput(
@@ -216,9 +231,9 @@ def search_trainer(
         space=searched,
         fraction=check_fraction(subset),
         seed=check_seed(trainer_seed(making.template) if seed is None else seed),
-        score_from=score_from(pruner, check_score(score)),
-        sampler=check_sampler(sampler),
-        pruner=check_pruner(pruner),
+        score_from=score_from(parts.pruner_name, check_score(score)),
+        sampler=parts.sampler_name,
+        pruner=parts.pruner_name,
     )
     making = dataclasses.replace(making, own_objective=wanted.own)
     check_trials(trials)
@@ -247,7 +262,7 @@ def search_trainer(
         prepare_trackers(record, view.say)
         for remark in problem.remarks:
             view.say(remark)
-        run = run_of(problem, record, opened, view, timeout=timeout, code=code)
+        run = run_of(problem, record, opened, view, timeout=timeout, code=code, parts=parts)
         search_study(run)
         say_verdict(run)
     return SearchedStudy(run)

@@ -28,6 +28,7 @@ from .paths import DEFAULT_OUTPUT, StudyPaths, writable_folder
 from .problem import Problem
 from .quiet import chatter_to
 from .ranks.ranks import ALONE, Ranks
+from .sampling.optuna_parts import NO_PARTS, OptunaParts
 from .sampling.priors import PRIORS, Prior, priors_of
 from .strategy import ONE_RUNG, Strategy
 from .trackers.trackers import REPORT_TO
@@ -52,6 +53,7 @@ class StudyRun:
     launcher: Any = None  #: who runs trials in several processes, where they are: `ranks.launch.Launcher`
     room: Room | None = None  #: of the machine, where other workers of the study are on it
     ranks: Ranks = ALONE  #: which of the processes of a trial this one is
+    parts: OptunaParts = NO_PARTS  #: Optuna's own objects, where it was given any
 
     @property
     def paths(self) -> StudyPaths:
@@ -88,6 +90,7 @@ class StudyRun:
             launcher=self.launcher,
             room=self.room,
             ranks=self.ranks,
+            parts=self.parts,
         )
 
     def enter_in_optuna(self, storage: Any) -> None:

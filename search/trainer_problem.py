@@ -17,6 +17,7 @@ from .data.splits import GivenSplits
 from .data.streams import check_share, is_stream, share_words
 from .data.trainer_data import check_data
 from .making.making import Making
+from .making.suggested import with_suggestions
 from .max_steps import without_epochs
 from .model.adapter_check import check_adapters, uses_adapters
 from .objectives import weighed_by_name
@@ -198,6 +199,8 @@ def checked_problem(
     no `report` is given. Raises `BadInput` for a Trainer that cannot be searched, or whose evaluation does not return
     one of these names.
     """
+    space, suggested = with_suggestions(plan.space, making.template.model_init, making.users.model)
+    plan = dataclasses.replace(plan, space=space)
     if objective is None:
         loss = trainer_problem(making, plan, Objective.named("loss"))
         objective = the_metric(try_out(loss).metrics)
@@ -208,7 +211,7 @@ def checked_problem(
     if half and not tried.in_parts:
         problem = trainer_problem(making, plan, steering, weighed=against)
     told = [*(() if tried.learned else [UNCHANGED]), *(() if confirm == NONE else report_words(problem))]
-    return dataclasses.replace(problem, remarks=(*problem.remarks, *told))
+    return dataclasses.replace(problem, remarks=(*problem.remarks, *suggested, *told))
 
 
 def the_metric(names: Sequence[str]) -> str:

@@ -6,11 +6,10 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import transformers
-
 from ...spaces.adapter_fields import adapter_settings
 from ..model.adapters import adapted
 from ..model.generation import with_generation
+from .suggested import ModelValues, takes_values
 from .wish import Wish
 
 
@@ -21,15 +20,10 @@ class FreshModel:
         self.model_init, self.wish, self.generation = model_init, wish, generation
 
     def __call__(self) -> Any:
-        """Return a new model; a `model_init` that takes an argument receives the `model.*` values."""
-        given = (dict(self.wish.model),) if takes_values(self.model_init) else ()
+        """Return a new model; a `model_init` that takes an argument is handed the trial's values for it."""
+        given = (ModelValues(self.wish.model),) if takes_values(self.model_init) else ()
         model = with_generation(self.model_init(*given), self.generation)
         return adapted(model, self.wish.peft) if self.wish.peft else model
-
-
-def takes_values(model_init: Callable[..., Any]) -> bool:
-    """Return whether a `model_init` takes an argument: the `model.*` values of a configuration."""
-    return int(transformers.trainer_utils.number_of_arguments(model_init)) > 0
 
 
 def with_fields(config: Any, values: Mapping[str, Any]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...spaces.space import Space
 from ...studies.errors import ConfigurationTaken
@@ -15,6 +15,9 @@ from ..memory import ran_out_of_memory, to_try_again
 from .priors import Prior
 from .proposals import DRAWS, Proposals, Wanted, left
 from .samplers import grid, make_sampler
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,7 @@ class Chooser:
     baseline: Mapping[str, Any]
     store: StudyStore
     study_id: int
+    own_sampler: BaseSampler | None = None  #: the user's, in the place of the one of that name
     priors: Sequence[Prior] = ()  #: winners of other studies, the most promising first
 
     def proposals(self, trial: Trial) -> Proposals:
@@ -39,7 +43,9 @@ class Chooser:
         return Proposals(
             space=self.space,
             seed=self.seed,
-            make=lambda draw: make_sampler(self.sampler, study_seed=self.seed, number=place, draw=draw),
+            make=lambda draw: (
+                self.own_sampler or make_sampler(self.sampler, study_seed=self.seed, number=place, draw=draw)
+            ),
             first=self.first(trial.number),
             draws=0 if is_grid else DRAWS,
             before=trial.params,

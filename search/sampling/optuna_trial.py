@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
+from optuna.pruners import BasePruner
 
 from ...spaces.optuna_space import suggest
 from ...spaces.space import Space
 from ...studies.claimed_storage import FAILURE, OUTSIDE, told
 from ...studies.records import Trial
 from .proposals import Proposals
-from .samplers import make_pruner
 
 
 @dataclass(kw_only=True)
@@ -25,7 +25,7 @@ class OptunaTrial:
     study_name: str
     space: Space
     proposals: Proposals
-    pruner: str
+    pruner: BasePruner
     study: Any = field(init=False, default=None)
     trial: Any = field(init=False, default=None)
 
@@ -37,10 +37,7 @@ class OptunaTrial:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
             self.study = optuna.load_study(
-                study_name=self.study_name,
-                storage=self.storage,
-                sampler=self.proposals,
-                pruner=make_pruner(self.pruner),
+                study_name=self.study_name, storage=self.storage, sampler=self.proposals, pruner=self.pruner
             )
             self.trial = self.study.ask()
             suggest(self.space, self.trial)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...spaces.errors import BadInput, did_you_mean
@@ -66,7 +66,7 @@ def make_sampler(name: str, *, study_seed: int, number: int, draw: int = 0) -> o
             seed=study_seed, scramble=True, warn_independent_sampling=False, warn_asynchronous_seeding=False
         ),
     }
-    return makers[name]()
+    return makers[check_made("sampler", name, makers)]()
 
 
 def make_pruner(name: str) -> optuna.pruners.BasePruner:
@@ -81,7 +81,17 @@ def make_pruner(name: str) -> optuna.pruners.BasePruner:
         "asha": lambda: pruners.SuccessiveHalvingPruner(min_resource=first, reduction_factor=2),
         "hyperband": lambda: pruners.HyperbandPruner(min_resource=first, max_resource=100, reduction_factor=2),
     }
-    return makers[check_pruner(name)]()
+    return makers[check_made("pruner", name, makers)]()
+
+
+def check_made(kind: str, name: str, known: Mapping[str, Any]) -> str:
+    """Return `name`. Raises `BadInput` for that of an object of Python's, known to its own search alone."""
+    if name not in known:
+        raise BadInput(
+            f"the {kind} of this study, {name}, is an object of the Python program that began it",
+            hint="go on with that program",
+        )
+    return name
 
 
 def grid(space: Space, study_seed: int) -> list[dict[str, Any]]:

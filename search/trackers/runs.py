@@ -39,13 +39,14 @@ class About:
     attempt: int
     phase: str
     goes_on: bool  #: whether it waited at a rung, and its run is there already
+    called: str | None = None  #: by the user; else it has the name of the study and the trial's number
     params: Mapping[str, Any]  #: the resolved configuration, by name
     configuration: Mapping[str, Any]  #: all of it, as the trial's row has it
 
     @property
     def name(self) -> str:
         """What the run is called."""
-        return f"{self.study.name}/{self.number}"
+        return self.called or f"{self.study.name}/{self.number}"
 
     @property
     def key(self) -> str:

@@ -36,16 +36,19 @@ class Tracking:
     study: Study
     trial: Trial
     goes_on: bool = False  #: whether the trial waited at a rung
+    name_of: Callable[[Trial, Mapping[str, Any]], str | None] = lambda trial, params: None  #: what the user calls it
     say: Callable[[str], None] = lambda text: None
     runs: dict[str, TrackerRun] = field(default_factory=dict)
     is_open: bool = False
     about: About | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)  #: of the training that was begun
 
     def begin(self, configuration: Configuration, params: Mapping[str, Any] | None) -> list[TrainerCallback]:
         """Return what tells the trackers of the training that follows."""
         if not self.names:
             return []
-        self.about = self.about_of(parameters(configuration, params or {}), configuration.to_dict())
+        self.params = params or {}
+        self.about = self.about_of(parameters(configuration, self.params), configuration.to_dict())
         self.open()
         return [TrackingCallback(self)]
 
@@ -57,9 +60,18 @@ class Tracking:
             attempt=self.trial.attempt,
             phase=self.trial.phase.value,
             goes_on=self.goes_on,
+            called=self.called(),
             params=params,
             configuration=configuration,
         )
+
+    def called(self) -> str | None:
+        """Return what the user calls the trial; None where nobody does, or their function fails."""
+        try:
+            return self.name_of(self.trial, self.trial.params or self.params)
+        except Exception as error:  # noqa: BLE001 - a name is not worth a trial
+            tell_once("hp_name", error, self.say)
+            return None
 
     def open(self) -> None:
         """Open a run in each tracker."""
@@ -113,7 +125,7 @@ class Tracking:
                 yield
         except Exception as error:  # noqa: BLE001 - a server that is away, a full disk, a bug: the trial is worth more
             self.runs.pop(name, None)
-            tell_once(name, error, self.say)
+            tell_once(f"the tracker {name}", error, self.say)
 
 
 class TrackingCallback(TrainerCallback):
@@ -135,8 +147,8 @@ class TrackingCallback(TrainerCallback):
 
 
 def tell_once(name: str, error: Exception, say: Callable[[str], None]) -> None:
-    """Say that a tracker fails; the study's log has it each time."""
-    words = f"the tracker {name} fails, and the trials go on without it: {describe(error)}"
+    """Say that a tracker, or what names its runs, fails; the study's log has it each time."""
+    words = f"{name} fails, and the trials go on without it: {describe(error)}"
     log.warning(words)
     if name not in _said:
         _said.add(name)
@@ -148,7 +160,7 @@ def prepare_trackers(study: Study, say: Callable[[str], None]) -> None:
     try:
         prepare(study)
     except Exception as error:  # noqa: BLE001 - as in `Tracking.harmless`
-        tell_once("mlflow", error, say)
+        tell_once("the tracker mlflow", error, say)
 
 
 def ending(trial: Trial | None, otherwise: str) -> Ending:
