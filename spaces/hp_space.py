@@ -40,7 +40,7 @@ def returned_by(hp_space: Function, calls: int = CALLS) -> dict[str, Parameter]:
     fails, returns no dictionary, or says anything that a space cannot.
     """
     called = _called(hp_space)
-    return _Reading.of(Recording(hp_space, called, lambda asked, returned: _said(called, returned), calls)).parameters()
+    return _Reading.of(Recording(hp_space, called, _Returned(called), calls)).parameters()
 
 
 def suggested_in(function: Function, calls: int = CALLS) -> dict[str, Parameter]:
@@ -52,19 +52,30 @@ def suggested_in(function: Function, calls: int = CALLS) -> dict[str, Parameter]
     return _Reading.of(Recording(function, _called(function), lambda asked, returned: dict(asked), calls)).parameters()
 
 
-def _said(called: str, returned: Any) -> dict[Any, Any]:
-    """Return the dictionary that a function returned, with Ray's domains as parameters."""
-    if not isinstance(returned, Mapping):
-        what = "nothing" if returned is None else f"a {type(returned).__name__}"
-        raise BadInput(f"{called} returns {what}, not a dictionary of hyperparameters")
-    return {key: _read_domain(called, key, value) for key, value in returned.items()}
+@dataclasses.dataclass
+class _Returned:
+    """Reads the dictionaries that a function returns, with Ray's domains as parameters."""
 
+    called: str
+    last: Any = None
 
-def _read_domain(called: str, key: Any, value: Any) -> Any:
-    try:
-        return read_domain(value)
-    except BadInput as error:
-        raise BadInput(f"{called} returns {key}: {error}", hint=error.hint) from None
+    def __call__(self, asked: Mapping[str, Any], returned: Any) -> dict[Any, Any]:
+        if not isinstance(returned, Mapping):
+            what = "nothing" if returned is None else f"a {type(returned).__name__}"
+            raise BadInput(f"{self.called} returns {what}, not a dictionary of hyperparameters")
+        if asked and returned is self.last:
+            raise BadInput(
+                f"{self.called} returns the same dictionary each time, and what one trial sets is there in the next",
+                hint="make the dictionary inside the function",
+            )
+        self.last = returned
+        return {key: self._read(key, value) for key, value in returned.items()}
+
+    def _read(self, key: Any, value: Any) -> Any:
+        try:
+            return read_domain(value)
+        except BadInput as error:
+            raise BadInput(f"{self.called} returns {key}: {error}", hint=error.hint) from None
 
 
 @dataclasses.dataclass(frozen=True)
