@@ -127,7 +127,7 @@ class _Reading:
             taken = {source.name: other for other, source in sources.items()}
             constant = self._is_constant(key)
             # what is constant where it is there may equal, by chance, the value that leads there
-            free = [name for name in twins[key] if name not in taken and (not constant or self._is_sure(name, key))]
+            free = [name for name in twins[key] if name not in taken and (not constant or self._is_own(name, key))]
             if free:
                 sources[key] = _Source(key if key in free else free[0])
             elif not constant:
@@ -192,8 +192,9 @@ class _Reading:
         first, *others = (run.says[key] for run in self._with[key])
         return all(alike(first, other) for other in others)
 
-    def _is_sure(self, name: str, key: Any) -> bool:
-        return name == key or not self._has_several(name)
+    def _is_own(self, name: str, key: Any) -> bool:
+        """Tell whether a name stands under itself; what has one value is a constant."""
+        return name == key and self._has_several(name)
 
     def _has_several(self, name: str) -> bool:
         options = self.recording.known[name].options

@@ -121,7 +121,7 @@ def test_members_of_enumerations_and_numbers_of_numpy_are_their_values():
         (lambda trial: trial.suggest_discrete_uniform("x", 0, 1, 0.25), Float(0, 1, step=0.25)),
         (lambda trial: trial.suggest_float("x", 3, 3), Constant(3.0)),
         (lambda trial: trial.suggest_int("x", 3, 3), Constant(3)),
-        (lambda trial: trial.suggest_categorical("x", ["one"]), Choice(["one"])),
+        (lambda trial: trial.suggest_categorical("x", ["one"]), Constant("one")),
         (lambda trial: str(trial.suggest_categorical("x", [True, False])), Choice(["True", "False"])),
         (lambda trial: float(trial.suggest_int("x", 1, 3)), Choice([1.0, 2.0, 3.0])),
     ],
