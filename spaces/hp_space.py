@@ -40,7 +40,7 @@ def returned_by(hp_space: Function, calls: int = CALLS) -> dict[str, Parameter]:
     fails, returns no dictionary, or says anything that a space cannot.
     """
     called = _called(hp_space)
-    return _Reading.of(Recording(hp_space, called, lambda asked, returned: _said(called, returned), calls)).parameters()
+    return _Reading.of(Recording(hp_space, called, _Returned(called), calls)).parameters()
 
 
 def suggested_in(function: Function, calls: int = CALLS) -> dict[str, Parameter]:
@@ -52,19 +52,30 @@ def suggested_in(function: Function, calls: int = CALLS) -> dict[str, Parameter]
     return _Reading.of(Recording(function, _called(function), lambda asked, returned: dict(asked), calls)).parameters()
 
 
-def _said(called: str, returned: Any) -> dict[Any, Any]:
-    """Return the dictionary that a function returned, with Ray's domains as parameters."""
-    if not isinstance(returned, Mapping):
-        what = "nothing" if returned is None else f"a {type(returned).__name__}"
-        raise BadInput(f"{called} returns {what}, not a dictionary of hyperparameters")
-    return {key: _read_domain(called, key, value) for key, value in returned.items()}
+@dataclasses.dataclass
+class _Returned:
+    """Reads the dictionaries that a function returns, with Ray's domains as parameters."""
 
+    called: str
+    last: Any = None
 
-def _read_domain(called: str, key: Any, value: Any) -> Any:
-    try:
-        return read_domain(value)
-    except BadInput as error:
-        raise BadInput(f"{called} returns {key}: {error}", hint=error.hint) from None
+    def __call__(self, asked: Mapping[str, Any], returned: Any) -> dict[Any, Any]:
+        if not isinstance(returned, Mapping):
+            what = "nothing" if returned is None else f"a {type(returned).__name__}"
+            raise BadInput(f"{self.called} returns {what}, not a dictionary of hyperparameters")
+        if asked and returned is self.last:
+            raise BadInput(
+                f"{self.called} returns the same dictionary each time, and what one trial sets is there in the next",
+                hint="make the dictionary inside the function",
+            )
+        self.last = returned
+        return {key: self._read(key, value) for key, value in returned.items()}
+
+    def _read(self, key: Any, value: Any) -> Any:
+        try:
+            return read_domain(value)
+        except BadInput as error:
+            raise BadInput(f"{self.called} returns {key}: {error}", hint=error.hint) from None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +127,7 @@ class _Reading:
             taken = {source.name: other for other, source in sources.items()}
             constant = self._is_constant(key)
             # what is constant where it is there may equal, by chance, the value that leads there
-            free = [name for name in twins[key] if name not in taken and (not constant or self._is_sure(name, key))]
+            free = [name for name in twins[key] if name not in taken and (not constant or self._is_own(name, key))]
             if free:
                 sources[key] = _Source(key if key in free else free[0])
             elif not constant:
@@ -181,8 +192,9 @@ class _Reading:
         first, *others = (run.says[key] for run in self._with[key])
         return all(alike(first, other) for other in others)
 
-    def _is_sure(self, name: str, key: Any) -> bool:
-        return name == key or not self._has_several(name)
+    def _is_own(self, name: str, key: Any) -> bool:
+        """Tell whether a name stands under itself; what has one value is a constant."""
+        return name == key and self._has_several(name)
 
     def _has_several(self, name: str) -> bool:
         options = self.recording.known[name].options

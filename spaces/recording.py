@@ -171,15 +171,22 @@ class Recording:
 
     def run(self, answers: Mapping[str, Any] | None = None, fill: Fill | None = None) -> Run:
         """Call the function with a trial that answers so; `fill` gives what is not among the answers."""
-        trial = RecordingTrial(self.called, self.known, answers or {}, fill or self._drawn)
+        return self._kept(*self._call(answers or {}, fill or self._drawn))
+
+    def _call(self, answers: Mapping[str, Any], fill: Fill) -> tuple[Mapping[str, Any], Any]:
+        """Return what the function asks for, with the answers, and what it returns."""
+        trial = RecordingTrial(self.called, self.known, answers, fill)
         try:
             returned = self.function(trial)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if trial.refusal is None:
                 raise BadInput(f"{self.called} fails{_where(trial.asked)}: {_in_words(error)}") from error
         if trial.refusal is not None:
             raise trial.refusal
-        found = Run(trial.asked, self.says(trial.asked, returned))
+        return trial.asked, returned
+
+    def _kept(self, asked: Mapping[str, Any], returned: Any) -> Run:
+        found = Run(asked, self.says(asked, returned))
         self.runs.append(found)
         return found
 
@@ -224,6 +231,8 @@ class Recording:
 
     def _blamed(self, one: Run, other: Run, branch: Branch, forks: set[str]) -> str:
         """Return the name whose value makes the difference between two calls, by making one into the other."""
+        for run in (one, other):
+            self._check_repeatable(run)
         answers, usual = dict(one.asked), dict(one.branches(forks))[branch]
         for name in [name for name in one.asked if name in other.asked]:
             answers[name] = other.asked[name]
@@ -242,9 +251,10 @@ class Recording:
 
     def _check_repeatable(self, run: Run) -> None:
         try:
-            again = self.run(run.asked)
+            asked, returned = self._call(run.asked, self._drawn)
         except BadInput:
             raise self._unstable() from None
+        again = self._kept(asked, returned)
         same = list(again.asked) == list(run.asked) and again.says.keys() == run.says.keys()
         if not same or not all(alike(run.says[key], again.says[key]) for key in run.says):
             raise self._unstable()
@@ -305,5 +315,5 @@ def _where(asked: Mapping[str, Any]) -> str:
     return f" where {', '.join(f'{name}={shown(value)}' for name, value in asked.items())}" if asked else ""
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

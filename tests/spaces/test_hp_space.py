@@ -121,7 +121,7 @@ def test_members_of_enumerations_and_numbers_of_numpy_are_their_values():
         (lambda trial: trial.suggest_discrete_uniform("x", 0, 1, 0.25), Float(0, 1, step=0.25)),
         (lambda trial: trial.suggest_float("x", 3, 3), Constant(3.0)),
         (lambda trial: trial.suggest_int("x", 3, 3), Constant(3)),
-        (lambda trial: trial.suggest_categorical("x", ["one"]), Choice(["one"])),
+        (lambda trial: trial.suggest_categorical("x", ["one"]), Constant("one")),
         (lambda trial: str(trial.suggest_categorical("x", [True, False])), Choice(["True", "False"])),
         (lambda trial: float(trial.suggest_int("x", 1, 3)), Choice([1.0, 2.0, 3.0])),
     ],
@@ -159,6 +159,34 @@ def test_an_empty_dictionary_is_no_space_and_says_nothing():
     assert {} == returned_by(lambda trial: {})
     with pytest.raises(BadInput, match="returns no hyperparameter"):
         space_of(lambda trial: {})
+
+
+def test_a_dictionary_that_is_kept_between_calls_is_found_out():
+    """What one trial sets would be there in the next one's."""
+    kept = {}
+
+    def hp_space(trial):
+        kept["x"] = trial.suggest_float("x", 0, 1)
+        kept["y"] = trial.suggest_categorical("y", [1, 2])
+        if kept["y"] == 2:
+            kept["z"] = 1
+        return kept
+
+    with pytest.raises(BadInput, match="returns the same dictionary each time"):
+        returned_by(hp_space)
+
+
+def test_a_function_that_remembers_its_calls_is_found_out():
+    """What it says must follow from what is suggested."""
+    calls = []
+
+    def hp_space(trial):
+        calls.append(1)
+        said = {"x": trial.suggest_float("x", 0, 1)}
+        return said | ({"y": 1} if len(calls) % 7 == 0 else {})
+
+    with pytest.raises(BadInput, match="does not do the same twice"):
+        returned_by(hp_space)
 
 
 @pytest.mark.parametrize(
