@@ -76,7 +76,7 @@ class SearchLoop:
     source: SplitSource
     plan: Plan
     baseline: Mapping[str, Any]
-    priors: Sequence[Prior] = ()  #: winners of other studies, which are tried after the baseline
+    priors: Sequence[Prior] = ()  #: configurations of other studies, which are tried after the baseline
     study: Study
     store: StudyStore
     storage: Any  #: Optuna's side of the store

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
-from ..spaces.errors import BadInput, did_you_mean
+from ..spaces.errors import BadInput
+from .keywords import advice
 
 DEFAULT_STORE = "sqlite:///hpsearch.db"
 STORE_ENV = "HPSEARCH_STORE"
@@ -139,9 +140,25 @@ class RunOptions:
     output_dir: Path | None = opt(None, "where the study's folder goes [default: hpsearch-output]", metavar="DIR")
     no_retrain: bool = opt(False, "stop after the search")
     fork: str | None = opt(None, "make a changed problem a new study of this name", metavar="NAME")
+    from_study: str | None = opt(
+        None,
+        "begin a new study with the best configurations of another one of the store, up to 3 and a third of the trials",
+        flag="--from",
+        metavar="STUDY",
+    )
     config: Path | None = opt(None, "YAML file with any of these options, dashes as underscores", metavar="FILE")
     quiet: bool = opt(False, "show the result alone")
     verbose: bool = opt(False, "show the libraries' log as well")
+
+
+def flag_of(item: dataclasses.Field[Any]) -> str:
+    """Return the flag of an option."""
+    return item.metadata["flag"] or "--" + item.name.replace("_", "-")
+
+
+def file_keys(options: type) -> dict[str, str]:
+    """Return the names of the options by what they are in a file: their flags, dashes as underscores."""
+    return {flag_of(item)[2:].replace("-", "_"): item.name for item in dataclasses.fields(options)}
 
 
 def as_signature(options: type, *extra: inspect.Parameter) -> inspect.Signature:
@@ -152,11 +169,10 @@ def as_signature(options: type, *extra: inspect.Parameter) -> inspect.Signature:
     types = get_type_hints(options)
     for item in dataclasses.fields(options):
         meta, kind = item.metadata, types[item.name]
-        flag = meta["flag"] or "--" + item.name.replace("_", "-")
         text = meta["help"]
         if "[default" not in text and item.default not in (None, False, ()):
             text = f"{text} [default: {item.default}]"
-        option = typer.Option(flag, help=text, envvar=meta["env"], metavar=meta["metavar"], show_default=False)
+        option = typer.Option(flag_of(item), help=text, envvar=meta["env"], metavar=meta["metavar"], show_default=False)
         if item.name == "words":  # the only ones without a flag
             option = typer.Argument(help=text, metavar=meta["metavar"], show_default=False)
         parameters.append(
@@ -186,10 +202,12 @@ def _from_file(path: Path) -> dict[str, Any]:
     from ..spaces.yaml_file import read_yaml_file
 
     values = read_yaml_file(path)
-    known = {item.name for item in dataclasses.fields(RunOptions)} - {"config"}
+    names = file_keys(RunOptions)
+    known = names.keys() - {"config"}
     for key in values:
         if key not in known:
-            raise BadInput(f"unknown option {key!r} in {str(path)!r}", hint=did_you_mean(str(key), known))
+            raise BadInput(f"unknown option {key!r} in {str(path)!r}", hint=advice(str(key), known))
+    values = {names[key]: value for key, value in values.items()}
     try:
         checked = TypeAdapter(RunOptions).validate_python(values)
     except ValidationError as error:

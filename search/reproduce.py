@@ -14,7 +14,7 @@ from ..studies.plain import mapping_of
 from ..studies.records import Study
 from .limits import Limits
 from .objectives import objectives_of
-from .options import RunOptions
+from .options import RunOptions, flag_of
 from .strategy import QUICK, SINGLE, Strategy
 from .winner.places import last_part
 
@@ -65,7 +65,7 @@ def flags(kept: Mapping[str, Any]) -> list[str]:
         value = kept.get(item.name, item.default)
         if value in (None, [], ()) or value == item.default or item.name == "words":  # which come last
             continue
-        flag = item.metadata["flag"] or "--" + item.name.replace("_", "-")
+        flag = flag_of(item)
         if value is True:
             words.append(flag)
             continue

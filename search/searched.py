@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, get_type_hints
 
 from ..spaces.errors import BadInput
 from ..spaces.hp_space import space_of
@@ -21,6 +22,7 @@ from .checks import (
     check_timeout,
     check_trials,
 )
+from .keywords import check_keywords
 from .limits import Limits
 from .making.making import Making
 from .objectives import first_and_weighed, objectives_of
@@ -36,7 +38,9 @@ from .protocol.protocol_making import making_of as any_making
 from .protocol.table import is_trainer
 from .ranks.batch import check_shareable
 from .replay import Replay, replay
+from .sampling.belief import check_belief
 from .sampling.optuna_parts import OptunaParts
+from .sampling.other_study import check_from
 from .sampling.population import score_from
 from .strategy import Strategy, StrategyOptions, strategy_of
 from .study_run import StudyRun, open_study, run_of
@@ -156,6 +160,7 @@ def search_trainer(
     keep: int = 1,
     output_dir: str | Path | None = None,
     fork: str | None = None,
+    from_study: str | None = None,
     stop_when_flat: bool = False,
     report_to: str | Sequence[str] = (),
     report_dataset: Any = None,
@@ -202,6 +207,9 @@ def search_trainer(
     Each trial is a run in the trackers that `report_to` names (`tensorboard`, `mlflow`, `wandb`, `trackio`), and not in
     those that the Trainer's own arguments name.
 
+    A new study tries the best configurations of the study `from_study` of the same store right after the baseline:
+    three at most, and a third of the trials.
+
     A trial fails after `trial_timeout` seconds, as soon as a step or a batch of an evaluation is done. The checkpoints
     of the `keep` best trials stay on the disk.
 
@@ -226,6 +234,7 @@ def search_trainer(
             hint="let compute_metrics return the number, and name it as the objective; or search with one worker here",
         )
     searched = _space(space)
+    check_belief(searched, parts.sampler_name)
     making, code = making_of(trainer, searched, travels=who.travels, seed=seed, quiet=quiet)
     plan = Plan(
         space=searched,
@@ -243,6 +252,7 @@ def search_trainer(
     )
     folder = None if output_dir is None else Path(output_dir)
     check_places(store, study, fork=fork, output_dir=folder)
+    check_from(store, from_study, study, space=searched, trials=trials, fork=fork)
     problem = checked_problem(
         making, plan, steering, wanted.direction, weighed, confirm=climbs.confirm, report=report_dataset
     )
@@ -252,13 +262,14 @@ def search_trainer(
         "trials": trials,
         "output_dir": folder,
         "fork": fork,
+        "from_study": from_study,
         "limits": limits,
         "strategy": climbs,
         "report_to": check_trackers(report_to),
     }
     with view_for(quiet=quiet) as view, who.searching(trials=trials, killable=False) as search_study:
         opened = StudyStore.open(store, create=True)
-        record = open_study(opened, problem, backend=who.backend, **asked)
+        record = open_study(opened, problem, backend=who.backend, view=view, **asked)
         prepare_trackers(record, view.say)
         for remark in problem.remarks:
             view.say(remark)
@@ -269,10 +280,17 @@ def search_trainer(
 
 
 def workers_and_strategy(how: Mapping[str, Any], pruner: str) -> tuple[Workers, Strategy]:
-    """Return who runs the trials and how far the best are followed. Raises `TypeError` for a keyword of neither."""
+    """Return who runs the trials and how far the best are followed. Raises `UnknownKeyword` for one of neither."""
+    check_keywords(how, known_keywords())
     climbing = {name: value for name, value in how.items() if name in StrategyOptions.__annotations__}
     working = {name: value for name, value in how.items() if name not in climbing}
     return Workers(**working), strategy_of(pruner=pruner, **climbing)
+
+
+def known_keywords() -> set[str]:
+    """Return every keyword of `search_trainer`."""
+    own = inspect.signature(search_trainer).parameters.values()
+    return {one.name for one in own if one.kind is one.KEYWORD_ONLY} | get_type_hints(HowOptions).keys()
 
 
 def say_verdict(run: StudyRun) -> None:

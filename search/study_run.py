@@ -29,6 +29,7 @@ from .problem import Problem
 from .quiet import chatter_to
 from .ranks.ranks import ALONE, Ranks
 from .sampling.optuna_parts import NO_PARTS, OptunaParts
+from .sampling.other_study import begun_with, find, taken_from
 from .sampling.priors import PRIORS, Prior, priors_of
 from .strategy import ONE_RUNG, Strategy
 from .trackers.trackers import REPORT_TO
@@ -37,6 +38,7 @@ from .view import View
 from .workers.devices import Room
 
 NO_LIMITS = Limits()
+SILENT = View()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,18 +151,35 @@ def open_study(
     backend: str = "optuna",
     report_to: Sequence[str] = (),
     priors: Sequence[Prior] = (),
+    from_study: str | None = None,
+    view: View = SILENT,
 ) -> Study:
     """Return the study `name` of `problem`, made if it is not there.
 
     Raises `StudyChanged` if the study is there and another problem; with `fork`, the changed problem becomes a new
-    study of that name. `priors` are tried after the baseline.
+    study of that name. `priors` are tried after the baseline, or the best of `from_study` where there are none: `view`
+    says which. A study that is there keeps those that it has.
     """
     check_study_name(name)
     if limits.stop_when_flat:
         check_noise_is_known(problem.objective.name)
-    existing = _find(store, name)
-    if fork is not None and existing is None:
+    if fork is not None and find(store, name) is None:
         raise BadInput(f"no study {name!r} to fork", hint="leave --fork out to start it")
+    target = find(store, fork or name)
+    if target is not None and not priors:
+        priors = begun_with(target, from_study)
+    elif from_study is not None and not priors:
+        taken = taken_from(
+            store,
+            from_study,
+            fork or name,
+            space=problem.plan.space,
+            baseline=problem.baseline(),
+            trials=trials,
+            forks=fork is not None,
+        )
+        view.say(taken.words())
+        priors = taken.priors
     return _open_or_make(
         store,
         problem,
@@ -191,7 +210,7 @@ def _open_or_make(
     backend: str,
 ) -> Study:
     check_study_name(name)
-    study = _find(store, name)
+    study = find(store, name)
     if study is None:
         uid = new_uid()
         folder = writable_folder(output_dir or DEFAULT_OUTPUT) / folder_name(name, uid)
@@ -215,10 +234,3 @@ def _open_or_make(
     parent = Path(study.folder).parent if output_dir is None else output_dir
     folder = writable_folder(parent) / Path(study.folder).name
     return store.update_study(study.study_id, trials=trials, folder=str(folder), limits=limits, backend=backend)
-
-
-def _find(store: StudyStore, name: str) -> Study | None:
-    try:
-        return store.study(name)
-    except StudyNotFound:
-        return None

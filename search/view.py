@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ..studies.records import Study, Trial, TrialState
 from .talk import printable, tell
-from .words import duration, run_again, short_values, shown_params, winner_of
+from .words import duration, from_where, run_again, short_values, shown_params
 
 LONGEST_BAR, SHORTEST_BAR = 24, 10  # in characters
 
@@ -206,7 +206,7 @@ def headline(trial: Trial) -> str:
     """Return one line for a finished trial; a failed one has the class of its failure in place of a score."""
     what = run_again(trial) or ("baseline" if trial.number == 0 else short_values(shown_params(trial)))
     if trial.prior is not None:
-        what += f" ({winner_of(trial)})"
+        what += f" ({from_where(trial)})"
     if trial.stopped_at is not None:
         what += f" (ended itself at {trial.stopped_at:.0%})"
     state = trial.state.value.lower() if trial.failure is None else trial.failure.value

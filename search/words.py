@@ -74,9 +74,9 @@ def gain_words(study: Study, baseline: Trial | None, best: Trial) -> str:
     return f"{how} than the baseline on the selection split"
 
 
-def winner_of(trial: Trial) -> str:
-    """Return whose winner a configuration was before it was tried here; nothing for one that was proposed here."""
-    return "" if trial.prior is None else f"winner of {trial.prior}"
+def from_where(trial: Trial) -> str:
+    """Return which study a configuration was taken from; nothing for one that was proposed here."""
+    return "" if trial.prior is None else f"from {trial.prior}"
 
 
 def run_again(trial: Trial) -> str:

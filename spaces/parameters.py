@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from .errors import BadInput, did_you_mean
 from .handover import KEPT, Handover
 from .parameter import Parameter, distinct, settle
+from .recommended import RECOMMENDED, check_recommended, recommended, recommended_text
 from .steps import Steps
 from .values import Value, finite, flag, is_scalar, real, same, scalar, shown, text_of, whole
 
@@ -24,7 +25,8 @@ from .values import Value, finite, flag, is_scalar, real, same, scalar, shown, t
 class _Range(Parameter):
     """From `low` to `high`, both included; `log` spreads proposals evenly over orders of magnitude.
 
-    `handover` says what becomes of a value on more data, as `Handover.read` takes it.
+    `default` is the baseline's value, `prior` where the best one is believed to be; `handover` says what becomes of a
+    value on more data, as `Handover.read` takes it.
     """
 
     low: float
@@ -32,6 +34,7 @@ class _Range(Parameter):
     _: KW_ONLY
     log: bool = False
     default: float | None = None
+    prior: float | None = None
     handover: Any = KEPT
 
     @property
@@ -49,7 +52,7 @@ class _Range(Parameter):
         if self.log and self.low <= 0:
             raise BadInput(f"a log range needs low > 0, got low={self.low}")
         self._check_step()
-        _check_default(self)
+        check_recommended(self)
 
     @abc.abstractmethod
     def _check_step(self) -> None:
@@ -67,21 +70,21 @@ class _Range(Parameter):
             "low": self.low,
             "high": self.high,
             **({"log": True} if self.log else {}),
-            **_default_dict(self),
+            **recommended(self),
             **({} if self.handover == KEPT else {"handover": self.handover.written()}),
         }
 
     def _own_text(self) -> str:
         log = " (log)" if self.log else ""
         handover = "" if self.handover == KEPT else f", {self.handover}"
-        return f"{text_of(self.low)} .. {text_of(self.high)}{log}{_default_text(self)}{handover}"
+        return f"{text_of(self.low)} .. {text_of(self.high)}{log}{recommended_text(self)}{handover}"
 
 
 @dataclass(frozen=True)
 class Float(_Range):
     """Any number from `low` to `high`, both included; with a `step`, only those that it leads to from `low`.
 
-    Raises BadInput unless low < high, both finite, above 0 if `log`, and the default inside; and as `Steps` for
+    Raises BadInput unless low < high, both finite, above 0 if `log`, and default and prior inside; and as `Steps` for
     a step, or for one on a log range.
     """
 
@@ -157,6 +160,7 @@ class Int(_Range):
     _: KW_ONLY
     step: int = 1
     default: int | None = None
+    prior: int | None = None
 
     @property
     def values(self) -> range:
@@ -254,9 +258,9 @@ class _Listed(Parameter):
 class Choice(_Listed):
     """One of a list of values.
 
-    A `default` of None means no default: where null is a choice and should be it, put it first. Raises
-    BadInput for an empty list, values that Python and Optuna take for equal (1, 1.0, True), and a default
-    that is no choice.
+    A `default` of None means no default: where null is a choice and should be it, put it first. A `prior` of None is
+    none, either. Raises BadInput for an empty list, values that Python and Optuna take for equal (1, 1.0, True), and
+    a default or prior that is no choice.
     """
 
     kind: ClassVar[str] = "choice"
@@ -264,6 +268,7 @@ class Choice(_Listed):
     choices: Sequence[Value]
     _: KW_ONLY
     default: Value = None
+    prior: Value = None
 
     @property
     def values(self) -> Sequence[Value]:
@@ -276,13 +281,13 @@ class Choice(_Listed):
 
     def _check(self) -> None:
         settle(self, choices=distinct("choices", self.choices))
-        _check_default(self)
+        check_recommended(self)
 
     def _own_dict(self) -> dict[str, Any]:
-        return {"choices": list(self.choices), **_default_dict(self)}
+        return {"choices": list(self.choices), **recommended(self)}
 
     def _own_text(self) -> str:
-        return " | ".join(map(text_of, self.choices)) + _default_text(self)
+        return " | ".join(map(text_of, self.choices)) + recommended_text(self)
 
 
 @dataclass(frozen=True)
@@ -329,7 +334,7 @@ def parameter_from(written: object) -> Parameter:
     kind = _kind_of(written)
     _check_keys(written, kind)
     make: Callable[..., Parameter] = kind
-    numbers = ("low", "high", "step", "default") if issubclass(kind, _Range) else ()
+    numbers = ("low", "high", "step", *RECOMMENDED) if issubclass(kind, _Range) else ()
     given = {key: _number(value) if key in numbers else value for key, value in written.items()}
     given.pop("type", None)
     return make(**given)
@@ -375,21 +380,3 @@ def _number(value: object) -> object:
         except ValueError:
             continue
     return value
-
-
-def _check_default(parameter: _Range | Choice) -> None:
-    """Bring a default into its one form; raises BadInput when it lies outside."""
-    if parameter.default is None:
-        return
-    if not parameter.contains(parameter.default):
-        ends = shown(list(parameter.ends))
-        raise BadInput(f"a default must be one of the values, got default={shown(parameter.default)} for {ends}")
-    settle(parameter, default=parameter.exact(parameter.default))
-
-
-def _default_dict(parameter: _Range | Choice) -> dict[str, Any]:
-    return {} if parameter.default is None else {"default": parameter.default}
-
-
-def _default_text(parameter: _Range | Choice) -> str:
-    return "" if parameter.default is None else f", default {text_of(parameter.default)}"

@@ -63,6 +63,12 @@ class Space:
         """The names that are not constants."""
         return tuple(name for name, kind in self._parameters.items() if not isinstance(kind, Constant))
 
+    @property
+    def priors(self) -> dict[str, Value]:
+        """Where the best value of a name is believed to be, for the names that have a `prior`."""
+        known = {name: getattr(parameter, "prior", None) for name, parameter in self._parameters.items()}
+        return {name: prior for name, prior in known.items() if prior is not None}
+
     def walk(self, choose: Callable[[str, Parameter], Any]) -> dict[str, Value]:
         """Return a configuration by asking `choose(name, parameter)` for each active parameter, in order.
 

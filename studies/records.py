@@ -126,7 +126,7 @@ class Trial:
     device: str | None = None  #: what it ran on, `devices.device_name()`
     predictions: list[Any] | None = None  #: of a final: what it predicts for each row of the report split
     environment: dict[str, Any] | None = None  #: what its result depends on besides its configuration
-    prior: str | None = None  #: name of the study whose winner had this configuration; None: it was proposed here
+    prior: str | None = None  #: name of the study that this configuration was taken from; None: it was proposed here
     started_at: str | None = None
     finished_at: str | None = None
 
@@ -176,12 +176,18 @@ class Tried:
     state: TrialState
     failure: Failure | None
     params: dict[str, Any]
+    phase: Phase = Phase.SEARCH
+    score: float | None = None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Make the record of one row of `statements.configurations`."""
         failure = row["failure"]
-        words = {"state": TrialState(row["state"]), "failure": Failure(failure) if failure else None}
+        words = {
+            "state": TrialState(row["state"]),
+            "failure": Failure(failure) if failure else None,
+            "phase": Phase(row["phase"]),
+        }
         return cls(**{**_own_columns(cls, row), **words})
 
 

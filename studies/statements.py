@@ -313,7 +313,7 @@ def failed_with(study_id: int, failure: Failure) -> Select[Any]:
 
 def configurations(study_id: int) -> Select[Any]:
     """List what was tried and how it ended, without the long columns."""
-    columns = trials.c.number, trials.c.state, trials.c.failure, trials.c.params
+    columns = trials.c.number, trials.c.phase, trials.c.state, trials.c.failure, trials.c.params, trials.c.score
     return select(*columns).where(trials.c.study_id == study_id, trials.c.params.is_not(None)).order_by(trials.c.number)
 
 

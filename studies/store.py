@@ -158,7 +158,7 @@ class StudyStore(Questions):
         prior: str | None = None,
         worker: str | None = None,
     ) -> None:
-        """Give a running trial its configuration, real names to values; `prior` is the study whose winner had it.
+        """Give a running trial its configuration, real names to values; `prior` is the study that had it before.
 
         A configuration is had by one trial alone, but for replicates, each of another name. Raises
         `ConfigurationTaken` where another trial has it, and as `record` does.

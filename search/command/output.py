@@ -25,13 +25,13 @@ from ..words import (
     counts_line,
     duration,
     failures,
+    from_where,
     gain_words,
     run_again,
     short,
     short_message,
     short_values,
     shown_params,
-    winner_of,
     worker_place,
 )
 from .printing import add_row, emit, new_table, show, show_line
@@ -148,7 +148,7 @@ def _state(trial: Trial) -> str:
 def _values(trial: Trial) -> str:
     notes = [
         "(baseline)" if trial.number == 0 else "",
-        f"({winner_of(trial)})" if trial.prior else "",
+        f"({from_where(trial)})" if trial.prior else "",
         f"({again})" if (again := run_again(trial)) else "",
         f"(attempt {trial.attempt})" if trial.attempt > 1 else "",
         f"(ended itself at {trial.stopped_at:.0%})" if trial.stopped_at is not None else "",

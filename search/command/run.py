@@ -31,6 +31,8 @@ from ..options import RunOptions
 from ..own.code import OwnCode, check_own_trainer
 from ..quiet import chatter_away
 from ..ranks.batch import check_shareable
+from ..sampling.belief import check_belief
+from ..sampling.other_study import check_from
 from ..sampling.priors import Prior
 from ..sampling.samplers import check_pruner, check_sampler
 from ..stored_problem import problem_of, space_of, stored_problem, study_name, task_of
@@ -158,6 +160,8 @@ def open_run(options: RunOptions, space: Space, view: View, *, strategy: Strateg
         backend=options.backend,
         report_to=check_trackers(options.report_to),
         priors=priors,
+        from_study=options.from_study,
+        view=view,
     )
     prepare_trackers(study, view.say)
     return run_of(
@@ -284,8 +288,10 @@ def checked(options: RunOptions) -> tuple[Space, Workers]:
     check_numbers(options)
     check_own_trainer(options)
     workers = workers_of(options)
-    space = space_of(options)
-    check_places(options.store, study_name(options), fork=options.fork, output_dir=options.output_dir)
+    space, name = space_of(options), study_name(options)
+    check_belief(space, options.sampler)
+    check_places(options.store, name, fork=options.fork, output_dir=options.output_dir)
+    check_from(options.store, options.from_study, name, space=space, trials=options.trials, fork=options.fork)
     check_test_file(options)
     check_trackers(options.report_to)
     return space, workers

@@ -15,7 +15,7 @@ from ...spaces.space import Space
 from ...studies.optuna_twin import inside, optuna_moment, optuna_state, reports
 from ...studies.records import Study, Trial
 from ...studies.store import StudyStore
-from ..words import run_again, short_message, winner_of, worker_place
+from ..words import from_where, run_again, short_message, worker_place
 
 #: Added to our keys of what Optuna has none of: no two studies, and no two trials, have one.
 OWN_KEYS = 10**9
@@ -94,7 +94,7 @@ def _space_of(study: Study) -> Space | None:
 def attributes(study: Study, trial: Trial, shown: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is told of a trial besides its score and the values that are `shown` as its parameters."""
     about = {
-        "runs": run_again(trial) or ("baseline" if trial.baseline else winner_of(trial) or None),
+        "runs": run_again(trial) or ("baseline" if trial.baseline else from_where(trial) or None),
         "fraction": trial.fraction,
         "seed": trial.seed,
         "failure": trial.failure and trial.failure.value,

@@ -11,7 +11,7 @@ from ...studies.records import Failure, Trial, TrialState
 from ..reproduce import SPACE_FILE, recipe
 from ..verdict.pareto import front_sentence
 from ..verdict.words import ledger_line
-from ..words import duration, run_again, short, shown_params, winner_of
+from ..words import duration, from_where, run_again, short, shown_params
 from .facts import Facts
 
 #: Trials that a table shows; a page with ten thousand is no page.
@@ -170,7 +170,7 @@ def front_table(facts: Facts) -> Table:
                 Cell(str(one.number), one.number),
                 *(Cell(each.text(one), each.value(one)) for each in front.objectives),
                 *(value_cell(shown_params(one).get(name)) for name in names),
-                Cell("baseline" if one.baseline else winner_of(one)),
+                Cell("baseline" if one.baseline else from_where(one)),
             ],
             best=one.number == winner,
         )
@@ -230,7 +230,7 @@ def trials_table(facts: Facts) -> Table:
                 Cell(score_text(one), one.score),
                 Cell(duration(one.total_seconds), one.total_seconds),
                 *(value_cell(shown_params(one).get(name)) for name in names),
-                Cell(run_again(one) or ("baseline" if one.baseline else winner_of(one))),
+                Cell(run_again(one) or ("baseline" if one.baseline else from_where(one))),
             ],
             best=facts.best is not None and one.number == facts.best.number,
         )

@@ -1,4 +1,6 @@
-"""What the next trial of a study tries: the baseline, winners of other studies, what deserves another try, a draw."""
+"""What the next trial of a study tries: the baseline, configurations of other studies, the user's priors, what deserves
+another try, a draw.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,11 @@ from ...studies.identity import fingerprint
 from ...studies.records import Phase, Trial
 from ...studies.store import StudyStore
 from ..memory import ran_out_of_memory, to_try_again
+from .around_prior import AroundPrior
+from .belief import Belief, turn
 from .priors import Prior
 from .proposals import DRAWS, Proposals, Wanted, left
-from .samplers import grid, make_sampler
+from .samplers import grid, make_sampler, seed_of
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -31,7 +35,7 @@ class Chooser:
     store: StudyStore
     study_id: int
     own_sampler: BaseSampler | None = None  #: the user's, in the place of the one of that name
-    priors: Sequence[Prior] = ()  #: winners of other studies, the most promising first
+    priors: Sequence[Prior] = ()  #: configurations of other studies, the most promising first
 
     def proposals(self, trial: Trial) -> Proposals:
         """Return the sampler of one claimed trial.
@@ -39,25 +43,40 @@ class Chooser:
         Its seed depends on the trial's place among those of the search: what was promoted before it takes numbers, too,
         and would change what a search that is continued proposes.
         """
-        is_grid, place = self.sampler == "grid", trial.number - self.store.summary(self.study_id).later
+        summary, is_grid = self.store.summary(self.study_id), self.sampler == "grid"
+        place = trial.number - summary.later
+        belief = self.belief(place, summary.study.direction) if trial.params is None else None
         return Proposals(
             space=self.space,
             seed=self.seed,
-            make=lambda draw: (
-                self.own_sampler or make_sampler(self.sampler, study_seed=self.seed, number=place, draw=draw)
-            ),
-            first=self.first(trial.number),
+            make=lambda draw: self.make(place, draw, belief),
+            first=self.first(trial.number, belief),
             draws=0 if is_grid else DRAWS,
             before=trial.params,
             reserve=lambda wanted: self.reserve(trial, wanted),
         )
 
-    def first(self, number: int) -> list[Wanted]:
+    def belief(self, place: int, direction: str) -> Belief | None:
+        """Return the user's belief, where a trial at that place has a turn of it and it holds."""
+        belief, which = Belief(self.space), turn(place, len(self.priors))
+        if not self.space.priors or not which:
+            return None
+        return belief if which == 1 or belief.holds(self.store.tried(self.study_id), direction) else None
+
+    def make(self, place: int, draw: int, belief: Belief | None) -> BaseSampler:
+        """Return the sampler for a draw; the first half of a belief's draws are around its priors."""
+        sampler = self.own_sampler or make_sampler(self.sampler, study_seed=self.seed, number=place, draw=draw)
+        if belief is None or draw >= DRAWS // 2:
+            return sampler
+        return AroundPrior(belief, sampler, seed_of(self.seed, place, draw))
+
+    def first(self, number: int, belief: Belief | None = None) -> list[Wanted]:
         """Return what trial `number` tries before anything is drawn, if nobody has it."""
         if number == 0:
             return [Wanted(dict(self.baseline))]
         known = [one for one in self.priors if self.space.contains(one.params)] if number <= len(self.priors) else []
         first = [Wanted(self.space.resolve(one.params), prior=one.study) for one in known]
+        first += [] if belief is None else [Wanted(belief.exact(self.baseline))]
         first += self.again()
         return first + (self.points() if self.sampler == "grid" else [])
 

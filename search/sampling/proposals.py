@@ -27,7 +27,7 @@ Values = Mapping[str, Any]
 
 
 class Wanted(NamedTuple):
-    """A configuration to try, as which replicate if another trial had it before, and whose winner it was."""
+    """A configuration to try, as which replicate if another trial had it before, and which study it was taken from."""
 
     values: Values
     replicate: str = ""

@@ -59,27 +59,14 @@ COUNTERPARTS: dict[str, Callable[[Any], Translated]] = {
     "storage_path": _same("output_dir"),
     "local_dir": _same("output_dir"),
 }
-#: What has no counterpart, and what there is instead.
-REFUSED = {
-    "scheduler": 'pruner="asha", "hyperband", "median" or "pbt" decides that here, on Ray, too',
-    "search_alg": 'sampler="tpe", "random", "gp", "qmc" or "grid" proposes here, on Ray, too',
-    "num_samples": "n_trials says how many",
-    "metric": "compute_objective says which",
-    "mode": "direction says which way",
-    "progress_reporter": "a line a trial is told in any case; quiet=True tells the result alone",
-    "stop": "pruner, timeout and trial_timeout end trials",
-    "resume": "the same call again goes on with the study",
-}
 
 
 def translated(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return stock's keyword arguments as those of `hpsearch.search`; ours stay as they are.
+    """Return stock's keyword arguments as those of `hpsearch.search`; ours, and what is neither, stay as they are.
 
-    Raises `BadInput` for what has no counterpart.
+    Raises `BadInput` for values that have no counterpart.
     """
     found: dict[str, Any] = {}
     for name, value in given.items():
-        if name in REFUSED:
-            raise BadInput(f"{name} has no counterpart in hpsearch", hint=REFUSED[name])
         found |= COUNTERPARTS[name](value) if name in COUNTERPARTS else {name: value}
     return found

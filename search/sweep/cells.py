@@ -27,6 +27,8 @@ DECIDED = {
     "study": "a sweep names its studies",
     "store": "a sweep has one store, at the top of its file",
     "fork": "each run of a cell is a new study",
+    "from": "a cell begins with what its earlier runs found, unless `warm_start` is false",
+    "from_study": "a cell begins with what its earlier runs found, unless `warm_start` is false",
     "config": "the file has all options of its cells",
     "confirm": "the winner and the baseline of a cell are always compared over `seeds` on all the data",
     "finalists": "the winner of a cell is the one finalist",

@@ -1,7 +1,4 @@
-"""What a cell begins with besides the baseline: the winners of its own earlier runs, then those of similar studies.
-
-A bad one costs no more than its trial: it is one of the asked total, and all of them are a third of that at most.
-"""
+"""What a cell begins with besides the baseline: the winners of its own earlier runs, then those of similar studies."""
 
 from __future__ import annotations
 
@@ -10,12 +7,9 @@ from typing import Any
 
 from ...spaces.errors import HpsearchError
 from ...studies.sweep_store import Measured, SweepStore
-from ..sampling.priors import Prior
+from ..sampling.priors import Prior, room_for
 from ..stored_problem import model_of, space_of, task_of
 from .cells import Cell
-
-#: One in so many trials may begin with what won elsewhere; the others search.
-SHARE = 3
 
 
 def priors_for(store: SweepStore, sweep: str, cell: Cell, trials: int) -> list[Prior]:
@@ -32,7 +26,7 @@ def priors_for(store: SweepStore, sweep: str, cell: Cell, trials: int) -> list[P
             continue
         if params not in [prior.params for prior in found]:
             found.append(Prior(params, one.cell.study))
-    return found[: trials // SHARE]
+    return found[: room_for(trials, space)]
 
 
 def similar(measured: list[Measured], sweep: str, cell: Cell) -> Iterator[Measured]:

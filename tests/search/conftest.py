@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import datasets
@@ -13,6 +13,8 @@ import torch
 from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
 
 import hpsearch
+
+from .drawn_studies import Drawing
 
 #: Neither rungs on more data nor finals: what `command.ONE_RUNG` is to the command line.
 ONE_RUNG = {"strategy": "single", "confirm": "none"}
@@ -105,6 +107,20 @@ class Toy:
     model = staticmethod(toy_model)
     accuracy = staticmethod(accuracy)
     weights_hash = staticmethod(weights_hash)
+
+
+@pytest.fixture
+def drawing(tmp_path: Any) -> Iterator[Any]:
+    """Make studies that are drawn for, each in a store of its own."""
+    made: list[Drawing] = []
+
+    def make(space: hpsearch.Space, sampler: str = "tpe", **changes: Any) -> Drawing:
+        made.append(Drawing(f"sqlite:///{tmp_path}/{len(made)}.db", space, sampler, **changes))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 @pytest.fixture

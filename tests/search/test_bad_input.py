@@ -147,6 +147,21 @@ NAMES = [
     option("unknown precision", "--precision fp31", "'fp31'", "did you mean 'fp32'?"),
     option("unknown score", "--score lst", "'lst'", "did you mean 'last'?"),
     option("unknown part to select on", "--select-on validaton", "'validaton'", "did you mean 'validation'?"),
+    option("study to begin with that is not there", "--from nobody", "'nobody'", "`hpsearch studies`"),
+    space(
+        "prior outside",
+        "learning_rate: {low: 1.0e-6, high: 1.0e-3, prior: 1}\n",
+        "learning_rate",
+        "prior=1",
+        hint=False,
+    ),
+    space("prior of a constant", "learning_rate: {value: 1.0e-6, prior: 1.0e-6}\n", "learning_rate", "'prior'"),
+    Bad(
+        "prior in a grid",
+        (*OWN, "--space", "mine.yaml", "--sampler", "grid"),
+        ("grid", "prior of learning_rate", "--sampler"),
+        {"data.csv": GOOD, "mine.yaml": "learning_rate: {low: 1.0e-6, high: 1.0e-3, prior: 1.0e-5}\n"},
+    ),
     option("unknown direction", "--direction maximise", "'maximise'", "maximize"),
     option("metric and direction that clash", "--objective accuracy --direction minimize", "'minimize'", "higher"),
     option("loss to maximize", "--objective loss --direction maximize", "'maximize'", "lower"),
@@ -180,6 +195,7 @@ SPACES = [
 
 CONFIGS = [
     config("unknown key", "trails: 3", "'trails'", "did you mean 'trials'?"),
+    config("key of Optuna", "n_trials: 3", "'n_trials'", "it is called `trials` here"),
     config("wrong type", "trials: many", "trials", "'many'", hint=False),
     config("no YAML", "trials: [3", "line", hint=False),
     Bad("configuration file that is missing", (*OWN, "--config", "nowhere.yaml"), ("nowhere.yaml",), hint=False),

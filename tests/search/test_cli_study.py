@@ -82,6 +82,29 @@ def test_a_changed_problem_is_refused_and_may_be_forked():
     refused(hpsearch(*MINE, "--fork", "other"), "'other' was started on another problem")
 
 
+def test_a_study_may_begin_with_another_ones_best():
+    """`--from`, or `from` in a file: the best of the other study comes after the baseline; a worker joins such a study,
+    and what cannot be begun with leaves no study behind.
+    """
+    done(*MINE)
+    Path("begin.yaml").write_text("from: mine\nstudy: other\ntrials: 3\n")
+    best = done("best", "mine", "--json").json()
+    begin = (*SEARCH, "--objective", "loss", "--seed", "7", "--no-retrain")
+
+    refused(hpsearch(*begin, "--study", "other", "--from", "nobody"), "no study 'nobody' to begin with", "studies")
+    refused(hpsearch(*begin, "--study", "mine2", "--from", "mine2"), "cannot begin with itself")
+    refused(hpsearch(*begin, "--study", "other", "--from", "mine", "--trials", "2"), "'mine'", "--trials 3")
+    said = done(*begin, "--config", "begin.yaml")
+
+    assert f"1 configuration of study 'mine': trial {best['number']}" in said.err
+    assert [None, "mine", None] == [trial["prior"] for trial in trials("other")]
+    assert best["params"] == trials("other")[1]["params"]
+    assert ["mine", "other"] == sorted(one["study"] for one in done("studies", "--json").json())
+    before = trials("other")
+    done("worker", "other")
+    assert before == trials("other")
+
+
 @pytest.mark.parametrize(
     ("change", "difference"),
     [

@@ -105,6 +105,7 @@ def test_a_cell_and_its_options_are_found_in_the_file(folder):
         (("set: [", "sett: ["), 12, ("unknown option 'sett'", "did you mean 'set'?")),
         (("where:", "when:"), 9, ("an override needs `where`",)),
         (("seeds: 3", "confirm: none"), 8, ("`confirm` is not for a sweep",)),
+        (("seeds: 3", "from: other"), 8, ("`from` is not for a sweep",)),
         (("trials: 4", "fork: x"), 11, ("`fork` is not for a sweep",)),
         (("[sst2, {task: cola, data_dir: glue_data}]", "[]"), 4, ("`tasks` []",)),
         (('cron: "0 2 * * *"', 'cron: "0 0 30 2 *"'), 3, ("never due",)),

@@ -3,6 +3,8 @@
 import itertools
 import json
 import logging
+import math
+import random
 
 import optuna
 import pytest
@@ -13,6 +15,7 @@ from ray.tune.experiment import Experiment
 from ray.tune.search.basic_variant import BasicVariantGenerator
 from ray.tune.search.variant_generator import generate_variants
 
+from hpsearch.search.sampling.belief import Belief
 from hpsearch.spaces import Choice, Constant, Float, Int, Space, load_space
 from hpsearch.spaces.errors import BadInput
 from hpsearch.spaces.optuna_space import distributions, suggest
@@ -42,8 +45,8 @@ def floats(draw):
         low, high = round(first * unit, 9), round((first + step * count) * unit, 9)
         return Float(low, high, step=round(step * unit, 9), default=draw(st.none() | st.sampled_from([low, high])))
     low, high = sorted(draw(st.lists(numbers, min_size=2, max_size=2, unique=True)))
-    default = draw(st.none() | st.floats(low, high))
-    return Float(low, high, log=low > 0 and draw(st.booleans()), default=default)
+    default, prior = (draw(st.none() | st.floats(low, high)) for _ in range(2))
+    return Float(low, high, log=low > 0 and draw(st.booleans()), default=default, prior=prior)
 
 
 @st.composite
@@ -51,7 +54,7 @@ def ints(draw):
     """An Int with few values, log or stepped or plain."""
     low, step, count = draw(st.integers(-20, 20)), draw(st.integers(1, 5)), draw(st.integers(1, 6))
     if low > 0 and draw(st.booleans()):
-        return Int(low, low + count, log=True)
+        return Int(low, low + count, log=True, prior=draw(st.none() | st.integers(low, low + count)))
     return Int(low, low + count * step, step=step, default=draw(st.none() | st.just(low)))
 
 
@@ -59,7 +62,8 @@ def ints(draw):
 def choices(draw):
     """A Choice of mixed kinds, no two of them equal in Python."""
     values = draw(st.lists(scalars, min_size=1, max_size=4))
-    return Choice([value for index, value in enumerate(values) if value not in values[:index]])
+    distinct = [value for index, value in enumerate(values) if value not in values[:index]]
+    return Choice(distinct, prior=draw(st.none() | st.sampled_from(distinct)))
 
 
 constants = scalars.map(Constant)
@@ -348,3 +352,14 @@ def test_whatever_is_in_a_file_is_a_space_or_bad_input(content, tmp_path):
 
     assert "\n" not in message
     assert space or str(path) in message
+
+
+@TRIED
+@given(spaces(), st.integers(0, 2**32 - 1))
+def test_a_draw_around_a_prior_is_one_of_the_values(space, seed):
+    """Whatever the range, the step and the prior; none is likelier than the prior itself."""
+    belief, chance = Belief(space), random.Random(seed)
+    for name, prior in space.priors.items():
+        drawn = belief.draw(name, chance)
+        assert space.parameters[name].contains(drawn)
+        assert 0 <= belief.likelihood({name: drawn}) <= belief.likelihood({name: prior}) < math.inf

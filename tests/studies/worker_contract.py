@@ -153,17 +153,19 @@ class WorkerContract(AnswerContract):
 
     def test_what_was_tried_is_listed(self, store, study):
         """Each configuration with what became of it, in the order of the numbers; a trial without one is not there."""
-        for params in ({"lr": 0.1 + 0.2}, {"lr": 1}, None, {"lr": 2}):
+        for params in ({"lr": 0.1 + 0.2}, {"lr": 1}, None, {"lr": 2}, {"lr": 3}):
             trial = claimed(store, study)
             if params:
                 store.reserve(trial.trial_id, params)
-        store.finish(trial.trial_id, TrialState.FAILED, failure=Failure.NAN)
-        store.release(trial.trial_id - 3)
+        store.finish(trial.trial_id, TrialState.COMPLETE, score=0.25)
+        store.finish(trial.trial_id - 1, TrialState.FAILED, failure=Failure.NAN)
+        store.release(trial.trial_id - 4)
 
         assert [
             Tried(number=0, state=TrialState.WAITING, failure=None, params={"lr": 0.1 + 0.2}),
             Tried(number=1, state=TrialState.RUNNING, failure=None, params={"lr": 1}),
             Tried(number=3, state=TrialState.FAILED, failure=Failure.NAN, params={"lr": 2}),
+            Tried(number=4, state=TrialState.COMPLETE, failure=None, params={"lr": 3}, score=0.25),
         ] == store.tried(study.study_id)
 
     def test_a_withdrawn_claim_was_never_there(self, store, study):
