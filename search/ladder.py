@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..spaces.space import Space
@@ -29,13 +29,14 @@ class Ladder:
     seed: int
     objective: Objective
     space: Space | None = None  #: whose rules say what changes on more data; without one nothing does
+    wanted: Callable[[Sequence[Trial]], Sequence[Trial]] | None = None  #: who goes on, where no ranking by a score says
 
     def promotions(self, trials: Sequence[Trial]) -> list[Promotion]:
         """Return what is to be run next, when every trial of the study has ended; nothing when it is complete.
 
         Configurations that failed at a rung give their places to the next in the ranking.
         """
-        best = self.ranked(search_trials(trials))
+        best = self.ranked(search_trials(trials)) if self.wanted is None else self.wanted(trials)
         count = sum(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in search_trials(trials))
         for rung, fraction in enumerate(self.fractions):
             places = self.strategy.places(rung, count)
@@ -97,8 +98,11 @@ class Ladder:
         ]
 
     def beside(self, leader: Trial, seed: int) -> list[Promotion]:
-        """Return the neighbours of a configuration that was found on less than all the data, to be tried on all."""
-        if self.space is None or leader.fraction == 1.0:
+        """Return the neighbours of a configuration that was found on less than all the data, to be tried on all.
+
+        None of one that was chosen by more than its score, which alone would compare it with them.
+        """
+        if self.space is None or leader.fraction == 1.0 or self.wanted is not None:
             return []
         middle = self.promotion(leader, Phase.FINAL, len(self.fractions), 1.0, seed)
         return [

@@ -11,12 +11,14 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..studies.claimed_storage import ClaimedStorage
 from ..studies.clock import utc_now, utc_text
 from ..studies.errors import StoreFailed, StudyNotFound
+from ..studies.front import choice_of, objectives_of, wanted
 from ..studies.leases import LEASE_S, RENEW_S
 from ..studies.objective import Objective
 from ..studies.optuna_study import reconcile
@@ -187,6 +189,7 @@ class SearchLoop:
             seed=self.plan.seed,
             objective=self.objective,
             space=self.plan.space,
+            wanted=None if choice_of(study) is None else partial(wanted, study),
         )
         promotions = ladder.promotions(trials)
         if promotions:
@@ -290,6 +293,7 @@ class SearchLoop:
             seed=self.plan.seed,
             baseline=self.baseline,
             priors=self.priors,
+            objectives=objectives_of(self.study),
             store=self.store,
             study_id=self.study.study_id,
         )
@@ -332,7 +336,10 @@ class SearchLoop:
 
     def predicts_report(self, fraction: float) -> bool:
         """Return whether a trial on that share may be the one that stands for its configuration in the end."""
-        return fraction == 1.0 and Strategy.of(self.study).confirm != NONE and self.source.splits({}).report is not None
+        compares = (
+            Strategy.of(self.study).confirm != NONE or choice_of(self.study) is not None
+        )  # if not now, then later
+        return fraction == 1.0 and compares and self.source.splits({}).report is not None
 
     def check(self, trial: Trial) -> SignalCheck | None:
         """Return what looks for a signal in a subset, for the first trial of a study whose metric may be flat."""

@@ -9,6 +9,7 @@ from typing import Any, Unpack
 from ..spaces.errors import BadInput
 from ..spaces.loading import load_space
 from ..spaces.space import Space
+from ..studies.front import front_of
 from ..studies.records import Model, Trial
 from ..studies.store import StudyStore
 from .checks import (
@@ -35,13 +36,14 @@ from .ranks.batch import check_shareable
 from .replay import Replay, replay
 from .sampling.population import score_from
 from .sampling.samplers import check_pruner, check_sampler
-from .strategy import Strategy, StrategyOptions, strategy_of
+from .sampling.steering import check_steering
+from .strategy import Strategy, StrategyOptions, kept_for, strategy_of
 from .study_run import StudyRun, open_study, run_of
 from .talk import tell
 from .trackers.trackers import check_trackers
 from .trackers.tracking import prepare_trackers
 from .trainer_problem import check_trainer, checked_problem, trainer_seed
-from .verdict.pareto import front_of
+from .verdict.pareto import unchosen_lines
 from .verdict.verdict import conclude
 from .verdict.words import summary_lines
 from .view import view_for
@@ -76,7 +78,10 @@ class SearchedStudy:
 
     @property
     def best(self) -> Trial:
-        """The best complete trial of those that saw the most data. Raises `HpsearchError` if there is none."""
+        """The best complete trial of those that saw the most data; of a front, what `choose` has chosen.
+
+        Raises `HpsearchError` if there is none.
+        """
         return winner(self._run)
 
     @property
@@ -167,7 +172,9 @@ def search_trainer(
     Of a list of objectives the first is the one that steers the search, and the one that `direction` is of. The others
     (`seconds` are those of a trial's training; `wer:minimize` says which way) are weighed against it afterwards:
     `SearchedStudy.front`, `hpsearch best` and `hpsearch report` have the Pareto front, which is the configurations
-    that no other beats in all of them.
+    that no other beats in all of them. With the sampler `nsga2` or `motpe` all of them steer, and nothing is the winner
+    of the front unless `choose` says which: `first`, the best in the first objective, or `knee`, the nearest to the
+    best of each.
 
     On a subset, the best configuration and the baseline are trained again on all the data and compared there
     (`confirm`: `quick`; `full` compares `finalists` of them over `seeds` seeds, `none` nobody). With the `strategy`
@@ -187,7 +194,7 @@ def search_trainer(
     Raises `BadInput` for what cannot be searched, before anything is trained, and `SearchFailed` after
     `max_failures` failed trials in a row (as many as `trials` unless given).
     """
-    who, climbs = workers_and_strategy(how, pruner)
+    who, climbs = workers_and_strategy(how, pruner, sampler)
     who.check_store(store)
     if report_dataset is not None and who.travels:
         raise BadInput(
@@ -205,6 +212,7 @@ def search_trainer(
         pruner=check_pruner(pruner),
     )
     steering, weighed = first_and_weighed(objective)
+    check_steering(sampler, pruner, weighed, stop_when_flat=stop_when_flat)
     check_trials(trials)
     check_timeout(timeout)
     limits = Limits.checked(
@@ -212,8 +220,9 @@ def search_trainer(
     )
     folder = None if output_dir is None else Path(output_dir)
     check_places(store, study, fork=fork, output_dir=folder)
+    confirm = kept_for(climbs, sampler, how.get("confirm"))
     problem = checked_problem(
-        making, plan, steering or LOSS, direction, weighed, confirm=climbs.confirm, report=report_dataset
+        making, plan, steering or LOSS, direction, weighed, confirm=confirm, report=report_dataset
     )
     check_shareable(problem, who.processes_per_trial)
     asked: dict[str, Any] = {
@@ -237,19 +246,21 @@ def search_trainer(
     return SearchedStudy(run)
 
 
-def workers_and_strategy(how: Mapping[str, Any], pruner: str) -> tuple[Workers, Strategy]:
+def workers_and_strategy(how: Mapping[str, Any], pruner: str, sampler: str = "tpe") -> tuple[Workers, Strategy]:
     """Return who runs the trials and how far the best are followed. Raises `TypeError` for a keyword of neither."""
     climbing = {name: value for name, value in how.items() if name in StrategyOptions.__annotations__}
     working = {name: value for name, value in how.items() if name not in climbing}
-    return Workers(**working), strategy_of(pruner=pruner, **climbing)
+    return Workers(**working), strategy_of(pruner=pruner, sampler=sampler, **climbing)
 
 
 def say_verdict(run: StudyRun) -> None:
     """Conclude a study, and tell what came out."""
     conclude(run)
     study = run.store.study(run.study.name)
-    for line in summary_lines(study, run.store.trials(study.study_id), otherwise=""):
-        run.view.say(line)
+    trials = run.store.trials(study.study_id)
+    for line in [*summary_lines(study, trials, otherwise=""), *unchosen_lines(study, trials, run.store.url)]:
+        if line:
+            run.view.say(line)
 
 
 def making_of(

@@ -19,6 +19,7 @@ from .options import RunOptions, assignments, listed
 from .own.code import NO_CODE, OwnCode, short_name
 from .quiet import chatter_away
 from .redaction import redacted
+from .sampling.steering import steers_by_all
 from .tasks import Task, custom_task, task_named
 
 #: The seed where nobody says another.
@@ -208,10 +209,12 @@ def load(options: RunOptions, task: Task) -> Any:
 def kept_options(options: RunOptions) -> dict[str, Any]:
     """Return the options that make the problem, as JSON with absolute paths.
 
-    What the objective is weighed against makes no other problem, and a later search may change it: see `objectives`.
+    What the objective is only weighed against makes no other problem, and a later search may change it: see
+    `objectives`.
     """
     kept = {name: getattr(options, name) for name in PROBLEM_OPTIONS}
-    kept["objective"] = first_and_weighed(options.objective)[0]
+    first, others = first_and_weighed(options.objective)
+    kept["objective"] = [first, *others] if steers_by_all(options.sampler) else first
     for name in ("data_dir", "train_file", "validation_file"):
         if kept[name] is not None and Path(kept[name]).exists():
             kept[name] = str(Path(kept[name]).absolute())

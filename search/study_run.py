@@ -169,7 +169,7 @@ def open_study(
             **limits.to_dict(),
             "strategy": strategy.to_dict(),
             REPORT_TO: list(report_to),
-            **kept(problem.weighed),
+            **kept(problem.weighed, problem.plan.sampler, strategy.choose),
             **({PRIORS: [one._asdict() for one in priors]} if priors else {}),
         },
         backend=backend,

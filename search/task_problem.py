@@ -126,7 +126,7 @@ def task_problem(
         model_name=model.short_name,
         score_predictions=prediction_score(task, steering) if code.compute_metrics is None else None,
         max_length=source.max_length,
-        identity=identity | own_identity(code, trainer.model) | common_identity(trainer, plan, steering),
+        identity=identity | own_identity(code, trainer.model) | common_identity(trainer, plan, steering, against),
         notes={"model": model.name, "rows": rows_of(source.splits({})), "task": task.to_dict()},
         remarks=(*raw.notes, f"precision {precision}: {why}", *cautions(model, trainer, source, plan)),
     )

@@ -17,7 +17,7 @@ from ..options import RunOptions
 from ..plan import Plan
 from ..problem import Problem
 from ..sampling.population import score_from
-from ..strategy import strategy_for
+from ..strategy import kept_for, strategy_for
 from ..trainer_problem import HALF, checked_problem, trainer_problem, trainer_seed
 from .code import OwnCode, short_name
 from .factory import making_from
@@ -56,6 +56,7 @@ def study_problem(code: OwnCode, study: Study) -> Problem:
         making,
         plan,
         Objective(identity["objective"], identity["direction"]),
+        weighed=tuple(Objective(**one) for one in identity.get("beside", ())),
         half=identity.get("report") == HALF,
         report=report_of(study),
     )
@@ -92,7 +93,7 @@ def own_problem(options: RunOptions, space: Space) -> Problem:
         pruner=options.pruner,
     )
     objective, weighed = first_and_weighed(options.objective)
-    confirm = strategy_for(options).confirm
+    confirm = kept_for(strategy_for(options), options.sampler, options.confirm)
     report = None if options.report_data is None else report_rows(options.report_data)
     problem = checked_problem(
         making, plan, objective or LOSS, options.direction, weighed, confirm=confirm, report=report

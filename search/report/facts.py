@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from ...studies.front import NOBODY, Front, choice_of, front_of
 from ...studies.objective import Objective
 from ...studies.plain import mapping_of
 from ...studies.records import Failure, Model, Phase, Study, Trial, TrialState
 from ...studies.store import StudyStore
-from ..verdict.pareto import Front, front_of
+from ..verdict.pareto import front_sentence
 from ..verdict.words import summary_lines
 from ..words import baseline_of, gain_words, shown_params
 
@@ -124,6 +125,8 @@ class Facts:
 
     def _otherwise(self) -> str:
         """Return the answer where nothing was compared."""
+        if self.best is None and self.front is not None and self.front.trials and choice_of(self.study) == NOBODY:
+            return f"{front_sentence(self.front)}; no winner is chosen from it. {self.standing}"
         if self.best is None or self.best.score is None:
             return self.standing
         if self.best.failure is Failure.COLLAPSED:

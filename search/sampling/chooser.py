@@ -9,12 +9,15 @@ from typing import Any
 from ...spaces.space import Space
 from ...studies.errors import ConfigurationTaken
 from ...studies.identity import fingerprint
+from ...studies.objective import Objective
 from ...studies.records import Phase, Trial
+from ...studies.several_storage import with_several
 from ...studies.store import StudyStore
 from ..memory import ran_out_of_memory, to_try_again
 from .priors import Prior
 from .proposals import DRAWS, Proposals, Wanted, left
 from .samplers import grid, make_sampler
+from .steering import steers_by_all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,7 @@ class Chooser:
     store: StudyStore
     study_id: int
     priors: Sequence[Prior] = ()  #: winners of other studies, the most promising first
+    objectives: Sequence[Objective] = ()  #: all of the study, which some samplers steer by
 
     def proposals(self, trial: Trial) -> Proposals:
         """Return the sampler of one claimed trial.
@@ -43,8 +47,15 @@ class Chooser:
             first=self.first(trial.number),
             draws=0 if is_grid else DRAWS,
             before=trial.params,
+            seen=self.seen,
             reserve=lambda wanted: self.reserve(trial, wanted),
         )
+
+    def seen(self, study: Any) -> Any:
+        """Return Optuna's study as the sampler is to see it: with all objectives, where it steers by them."""
+        if not steers_by_all(self.sampler):
+            return study
+        return with_several(study, self.objectives, lambda: self.store.trials(self.study_id))
 
     def first(self, number: int) -> list[Wanted]:
         """Return what trial `number` tries before anything is drawn, if nobody has it."""
