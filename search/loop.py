@@ -11,14 +11,13 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..studies.claimed_storage import ClaimedStorage
 from ..studies.clock import utc_now, utc_text
 from ..studies.errors import StoreFailed, StudyNotFound
-from ..studies.front import choice_of, objectives_of, wanted
+from ..studies.front import choice_of, objectives_of
 from ..studies.leases import LEASE_S, RENEW_S
 from ..studies.objective import Objective
 from ..studies.optuna_study import reconcile
@@ -117,7 +116,7 @@ class SearchLoop:
         if self.population is None:
             return
         summary = self.store.summary(self.study.study_id)
-        if summary.complete + summary.pruned >= self.study.trials:
+        if summary.done >= self.study.trials:
             self.population.drop_rungs()
 
     @contextlib.contextmanager
@@ -183,14 +182,7 @@ class SearchLoop:
         study, trials = self.store.study(self.study.name), self.store.trials(self.study.study_id)
         if not all(trial.state.is_finished for trial in trials):
             return True  # another worker was quicker
-        ladder = Ladder(
-            strategy=Strategy.of(study),
-            fraction=self.fraction,
-            seed=self.plan.seed,
-            objective=self.objective,
-            space=self.plan.space,
-            wanted=None if choice_of(study) is None else partial(wanted, study),
-        )
+        ladder = Ladder.of(study, fraction=self.fraction, seed=self.plan.seed, space=self.plan.space)
         promotions = ladder.promotions(trials)
         if promotions:
             self.store.promote(study.study_id, promotions)  # or another worker has
@@ -309,6 +301,7 @@ class SearchLoop:
             folder=self.paths.trial(trial.number, trial.attempt),
             device=self.device,
             objective=self.objective,
+            constraints=self.plan.constraints,
             score_from=self.plan.score_from,
             resolve=self.resolve,
             fraction=fraction,
@@ -383,6 +376,7 @@ class SearchLoop:
             space=self.plan.space,
             proposals=self.chooser.proposals(trial),
             pruner=self.plan.pruner if trial.phase is Phase.SEARCH else "none",
+            constraints=self.plan.constraints,
         )
 
     @property

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 from ..spaces.errors import BadInput, did_you_mean
+from .constraints import ConstraintTexts
 
 DEFAULT_STORE = "sqlite:///hpsearch.db"
 STORE_ENV = "HPSEARCH_STORE"
@@ -87,6 +88,12 @@ class RunOptions:
         " `best` and `report` weigh the others, or the `seconds` of training, against it (wer:minimize says which way)"
         " [default: the task's; eval_loss with --trainer]",
         metavar="METRIC",
+    )
+    constraint: Annotated[list[str], ConstraintTexts()] = opt(
+        (),
+        "what a winner must keep to, repeatable, on a metric or the `seconds` of training, such as"
+        " eval_latency_ms<=30; in a file {eval_latency_ms: {max: 30}}",
+        metavar="NAME<=NUMBER",
     )
     direction: str | None = opt(
         None, "of the first objective: maximize or minimize [default: the metric's]", metavar="D"

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..spaces.presets import set_by_user
 from ..spaces.space import Space
+from ..studies.constraint import CONSTRAINTS, constraints_to_json
 from ..studies.objective import Objective
 from .data.prepared import check_subset
 from .data.splits import Splits, SplitSource, labels_of, row_count
@@ -83,6 +84,7 @@ def common_identity(
         "objective": objective.name,
         "direction": objective.direction,
         **beside,
+        **({CONSTRAINTS: constraints_to_json(plan.constraints)} if plan.constraints else {}),
         "score": plan.score_from,
         "space": plan.space.to_dict()["parameters"],
         "fraction": plan.fraction,

@@ -20,6 +20,7 @@ from .checks import (
     check_timeout,
     check_trials,
 )
+from .constraints import check_constraints, constraints_asked
 from .limits import Limits
 from .making.making import Making
 from .objectives import first_and_weighed
@@ -37,7 +38,7 @@ from .replay import Replay, replay
 from .sampling.population import score_from
 from .sampling.samplers import check_pruner, check_sampler
 from .sampling.steering import check_steering
-from .strategy import Strategy, StrategyOptions, kept_for, strategy_of
+from .strategy import NONE, Strategy, StrategyOptions, kept_for, strategy_of
 from .study_run import StudyRun, open_study, run_of
 from .talk import tell
 from .trackers.trackers import check_trackers
@@ -136,6 +137,7 @@ def search_trainer(
     store: str = DEFAULT_STORE,
     objective: str | Sequence[str] = LOSS,
     direction: str | None = None,
+    constraint: Mapping[str, Mapping[str, float]] | Sequence[str] | str = (),
     score: str = "best",
     sampler: str = "tpe",
     pruner: str = "none",
@@ -176,6 +178,9 @@ def search_trainer(
     of the front unless `choose` says which: `first`, the best in the first objective, or `knee`, the nearest to the
     best of each.
 
+    The winner keeps to each `constraint`, `{"eval_latency_ms": {"max": 30}}` or `"eval_latency_ms<=30"`, on a metric of
+    the evaluation or the `seconds`: a trial that does not is `INFEASIBLE`, whatever its score.
+
     On a subset, the best configuration and the baseline are trained again on all the data and compared there
     (`confirm`: `quick`; `full` compares `finalists` of them over `seeds` seeds, `none` nobody). With the `strategy`
     `ladder` the best third is first run again on three times the data, and so on. What came out is `verdict`.
@@ -210,7 +215,9 @@ def search_trainer(
         score_from=score_from(pruner, check_score(score)),
         sampler=check_sampler(sampler),
         pruner=check_pruner(pruner),
+        constraints=constraints_asked(constraint),
     )
+    check_constraints(plan.constraints, pruner=pruner, fraction=plan.fraction, finals=climbs.confirm != NONE)
     steering, weighed = first_and_weighed(objective)
     check_steering(sampler, pruner, weighed, stop_when_flat=stop_when_flat)
     check_trials(trials)

@@ -13,6 +13,7 @@ from ..spaces.loading import load_space
 from ..spaces.space import Space
 from ..studies.identity import ensure_same_problem
 from ..studies.records import Study
+from .constraints import constraints_asked
 from .model.models import ModelSource, check_model
 from .objectives import first_and_weighed
 from .options import RunOptions, assignments, listed
@@ -48,6 +49,7 @@ PROBLEM_OPTIONS = (
     "report_data",
     "sampler",
     "pruner",
+    "constraint",
     "precision",
     "seed",
 )
@@ -169,6 +171,7 @@ def problem_of(
                 score_from=score_from(options.pruner, options.score),
                 sampler=options.sampler,
                 pruner=options.pruner,
+                constraints=constraints_asked(options.constraint),
             ),
             objective=objective,
             weighed=weighed,
@@ -221,7 +224,7 @@ def kept_options(options: RunOptions) -> dict[str, Any]:
     kept["words"] = [redacted(str(word)) for word in options.words]
     if Path(options.model).is_dir():
         kept["model"] = str(Path(options.model).absolute())
-    return {**kept, "model_config": list(options.model_config)}
+    return {**kept, "model_config": list(options.model_config), "constraint": list(options.constraint)}
 
 
 def cache_folder() -> Path:

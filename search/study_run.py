@@ -68,8 +68,7 @@ class StudyRun:
 
     def finished(self) -> int:
         """Return how many trials of the total are done."""
-        summary = self.store.summary(self.study.study_id)
-        return summary.complete + summary.pruned
+        return self.store.summary(self.study.study_id).done
 
     def loop(self, storage: Any) -> SearchLoop:
         """Return the loop over the trials."""

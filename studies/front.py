@@ -59,9 +59,10 @@ def choice_of(study: Study) -> str | None:
 def front_of(study: Study, trials: Sequence[Trial]) -> Front | None:
     """Return the Pareto front of a study's search; None for a study of one objective.
 
-    Compared are trials of the search, and not those that ran a configuration again, that are complete, have not
-    collapsed, and have a number for each objective; all at one share of the data, for on more of it a training takes
-    longer and scores better. That is the share that most of them saw, and of two such the larger.
+    Compared are trials of the search, and not those that ran a configuration again, that are complete, which nothing
+    infeasible is, have not collapsed, and have a number for each objective; all at one share of the data, for on more
+    of it a training takes longer and scores better. That is the share that most of them saw, and of two such the
+    larger.
     """
     objectives = objectives_of(study)
     if len(objectives) == 1:
@@ -143,14 +144,14 @@ def wanted(study: Study, trials: Sequence[Trial]) -> list[Trial]:
 def chosen(study: Study, trials: Sequence[Trial]) -> Trial | None:
     """Return the winner of a study that all of its objectives steer: on all the data, once it was trained there.
 
-    A configuration that failed there gives its place to the next. None where no rule was named, and before there is a
-    front.
+    A configuration that failed there, or broke a constraint, gives its place to the next. None where no rule was named,
+    and before there is a front.
     """
     if choice_of(study) not in RULES:
         return None
     for first in wanted(study, trials):
         again = [one for one in trials if one.first_number == first.number and one.number != first.number]
-        if all(one.state is not TrialState.FAILED for one in again):
+        if not any(one.state in (TrialState.FAILED, TrialState.INFEASIBLE) for one in again):
             done = [first, *(one for one in again if one.state is TrialState.COMPLETE)]
             return max(done, key=lambda one: (one.fraction or 0.0, -one.number))
     return None

@@ -9,7 +9,7 @@ from . import transactions as step
 from .database import Database
 from .errors import StudyNotFound, TrialNotFound
 from .front import choice_of, chosen, wanted
-from .records import Failure, Model, Study, StudySummary, Trial, Tried
+from .records import Failure, Model, Phase, Study, StudySummary, Trial, TrialState, Tried
 
 
 class Questions(Database):
@@ -67,14 +67,16 @@ class Questions(Database):
     def ranking(self, study_id: int, direction: str, count: int) -> list[int]:
         """Return the numbers of the `count` best complete trials, one for each configuration and fraction.
 
-        In a study that all of its objectives steer these are the winner, if there is one, and the front.
+        In a study that all of its objectives steer these are the winner, if there is one, what it is compared with on
+        all the data, and the front.
         """
         study = self._study_of(study_id)
         if choice_of(study) is None:
             return [row["number"] for row in self._read(sql.standing(study_id, direction).limit(count))]
         trials = self.trials(study_id)
         first = [found] if (found := chosen(study, trials)) else []
-        return list(dict.fromkeys(one.number for one in [*first, *wanted(study, trials)]))[:count]
+        finals = [one for one in trials if one.phase is Phase.FINAL and one.state is TrialState.COMPLETE]
+        return list(dict.fromkeys(one.number for one in [*first, *finals, *wanted(study, trials)]))[:count]
 
     def _study_of(self, study_id: int) -> Study:
         return Study.from_row(step.only(self._read(sql.study_by_id(study_id))))

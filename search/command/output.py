@@ -163,7 +163,7 @@ def studies_table(summaries: Sequence[StudySummary]) -> None:
     """Print a line a study."""
     table = new_table("", "study", "task", "model", "objective", "trials", "failed", "best")
     for one in summaries:
-        done = f"{one.complete + one.pruned}/{one.study.trials}"
+        done = f"{one.done}/{one.study.trials}"
         study = one.study
         add_row(
             table,
@@ -196,6 +196,7 @@ def print_check(problem: Any, trials: int, strategy: Strategy, *, as_json: bool)
         "model": problem.model_name,
         "objective": f"{problem.objective.name} ({problem.objective.direction})",
         **_beside(problem, strategy),
+        **({"constraints": ", ".join(one.words for one in plan.constraints)} if plan.constraints else {}),
         "rows": ", ".join(f"{name} {count}" for name, count in rows.items()),
         "a trial trains on": learned_from(plan.fraction, rows.get("train"), problem.trainer.args),
         "trials": f"{trials}, proposed by {plan.sampler}, pruned by {plan.pruner}",

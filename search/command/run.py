@@ -25,6 +25,7 @@ from ..checks import (
     check_timeout,
     check_trials,
 )
+from ..constraints import check_constraints, constraints_asked
 from ..interrupts import raise_if_interrupted
 from ..limits import Limits
 from ..objectives import first_and_weighed
@@ -36,7 +37,7 @@ from ..sampling.priors import Prior
 from ..sampling.samplers import check_pruner, check_sampler
 from ..sampling.steering import check_steering, steers_by_all
 from ..stored_problem import problem_of, space_of, stored_problem, study_name, task_of
-from ..strategy import Strategy, strategy_for
+from ..strategy import NONE, Strategy, strategy_for
 from ..talk import as_typed, tell
 from ..trackers.trackers import check_trackers, trackers_of
 from ..view import View, view_for
@@ -345,4 +346,9 @@ def check_numbers(options: RunOptions) -> None:
     check_sampler(options.sampler)
     check_pruner(options.pruner)
     check_steering(options.sampler, options.pruner, others, stop_when_flat=options.stop_when_flat)
-    strategy_for(options)
+    check_constraints(
+        constraints_asked(options.constraint),
+        pruner=options.pruner,
+        fraction=options.subset,
+        finals=strategy_for(options).confirm != NONE,
+    )

@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 from ...spaces.errors import BadInput
 from ...spaces.presets import PRESETS
+from ...studies.constraint import constraints_of, constraints_to_json
 from ...studies.export import FORMATS, export_document, write_export
 from ...studies.front import NOBODY, choice_of, front_of, weighed_of
 from ...studies.records import Study, Trial
 from ...studies.store import StudyStore
 from ...studies.url import safe_url
 from ...studies.worker import worker_name
+from ..constraints import none_feasible
 from ..limits import Limits
 from ..paths import DEFAULT_OUTPUT, StudyPaths
 from ..removal import remove
@@ -61,6 +63,7 @@ def show_study(store_url: str, name: str, *, as_json: bool) -> None:
         "strategy": Strategy.of(study).to_dict(),
         "weighed": [one.to_json() for one in weighed_of(study)],
         "choice": choice_of(study),
+        "constraints": constraints_to_json(constraints_of(study)),
         "signal": study.signal,
         "verdict": study.verdict,
         "checkpoint_bytes": _on_disk(study, StudyPaths.checkpoint_bytes, 0),
@@ -115,6 +118,7 @@ def _standing(study: Study, standing: Mapping[str, Any]) -> dict[str, str]:
             one.words for one in weighed_of(study)
         ),
         "winner": "" if (rule := choice_of(study)) is None else f"chosen from the front by {rule}",
+        "constraints": ", ".join(one.words for one in constraints_of(study)),
         "reports to": ", ".join(trackers_of(study)),
         "keep": f"{limits['keep']} checkpoint{'' if limits['keep'] == 1 else 's'}",
         "checkpoints": size(standing["checkpoint_bytes"]),
@@ -202,8 +206,9 @@ def _best_of(store: StudyStore, study: Study) -> Trial:
     if best is None:
         from ...studies.errors import TrialNotFound
 
+        none = none_feasible(study, store.trials(study.study_id))
         raise TrialNotFound(
-            f"no trial of {study.name!r} is complete yet",
+            f"{study.name!r} has no winner: {none}" if none else f"no trial of {study.name!r} is complete yet",
             hint=f"`hpsearch trials {as_typed(study.name)}` shows where it stands",
         )
     return best

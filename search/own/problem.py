@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ...spaces.space import Space
+from ...studies.constraint import constraints_of
 from ...studies.identity import ensure_same_problem
 from ...studies.objective import Objective
 from ...studies.records import Study
+from ..constraints import constraints_asked
 from ..making.making import Making
 from ..objectives import first_and_weighed
 from ..options import RunOptions
@@ -50,6 +52,7 @@ def study_problem(code: OwnCode, study: Study) -> Problem:
         score_from=identity["score"],
         sampler=identity["sampler"],
         pruner=identity["pruner"],
+        constraints=constraints_of(study),
     )
     making = making_of(code, space, seed_before(study))
     problem = trainer_problem(
@@ -91,6 +94,7 @@ def own_problem(options: RunOptions, space: Space) -> Problem:
         score_from=score_from(options.pruner, options.score),
         sampler=options.sampler,
         pruner=options.pruner,
+        constraints=constraints_asked(options.constraint),
     )
     objective, weighed = first_and_weighed(options.objective)
     confirm = kept_for(strategy_for(options), options.sampler, options.confirm)

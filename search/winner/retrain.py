@@ -17,6 +17,7 @@ from ...spaces.transfer import handed_over
 from ...studies.front import NOBODY, choice_of, front_of
 from ...studies.records import Model, Trial, TrialState
 from ..accelerate_state import accelerate_state_kept
+from ..constraints import none_feasible
 from ..data.splits import row_count
 from ..failures import ends_search
 from ..model.adapters import save_model
@@ -192,6 +193,11 @@ def winner(run: StudyRun) -> Trial:
         raise HpsearchError(
             f"no winner is chosen from the front of {run.study.name!r}",
             hint=f"`hpsearch best {as_typed(run.study.name)}` shows it: name one of its trials (--trial N, trial=N)",
+        )
+    if best is None and (none := none_feasible(run.study, run.store.trials(run.study.study_id))):
+        raise HpsearchError(
+            f"{run.study.name!r} has no winner: {none}",
+            hint=f"`hpsearch retrain {as_typed(run.study.name)} --trial N` trains one all the same",
         )
     if best is None:
         raise HpsearchError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -263,7 +264,7 @@ def test_a_chosen_one_that_fails_on_all_the_data_gives_its_place_to_the_next():
         fraction=0.1,
         seed=1,
         objective=ACCURACY,
-        wanted=lambda trials: wanted(study, trials),
+        wanted=partial(wanted, study),
     )
 
     assert [1, 3] == [one.origin for one in ladder.promotions(trials[:4])]
@@ -300,7 +301,7 @@ def test_every_road_asks_the_store_for_the_winner(store):
 
     assert best is not None
     assert (4, 1) == (best.number, best.first_number)
-    assert [4, 1, 0, 2] == store.ranking(study.study_id, "maximize", 9)
+    assert [4, 5, 1, 0, 2] == store.ranking(study.study_id, "maximize", 9)
 
 
 def test_looking_at_a_front_that_nobody_chose_from(store):
