@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ..spaces.space import Space
 from ..spaces.transfer import bracket, handed_over
+from ..studies.front import choice_of, wanted
 from ..studies.objective import Objective
 from ..studies.promotion import Promotion
-from ..studies.records import Failure, Phase, Trial, TrialState
+from ..studies.records import Failure, Phase, Study, Trial, TrialState
 from .strategy import Strategy
 
 
@@ -29,14 +31,27 @@ class Ladder:
     seed: int
     objective: Objective
     space: Space | None = None  #: whose rules say what changes on more data; without one nothing does
+    wanted: Callable[[Sequence[Trial]], Sequence[Trial]] | None = None  #: who goes on, where no ranking by a score says
+
+    @classmethod
+    def of(cls, study: Study, *, fraction: float, seed: int, space: Space) -> Ladder:
+        """Return the ladder of a study."""
+        return cls(
+            strategy=Strategy.of(study),
+            fraction=fraction,
+            seed=seed,
+            objective=Objective.of(study),
+            space=space,
+            wanted=None if choice_of(study) is None else partial(wanted, study),
+        )
 
     def promotions(self, trials: Sequence[Trial]) -> list[Promotion]:
         """Return what is to be run next, when every trial of the study has ended; nothing when it is complete.
 
         Configurations that failed at a rung give their places to the next in the ranking.
         """
-        best = self.ranked(search_trials(trials))
-        count = sum(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in search_trials(trials))
+        best = self.ranked(search_trials(trials)) if self.wanted is None else self.wanted(trials)
+        count = sum(one.state.is_done for one in search_trials(trials))
         for rung, fraction in enumerate(self.fractions):
             places = self.strategy.places(rung, count)
             if rung == 0 or places <= self.strategy.compared:
@@ -66,13 +81,15 @@ class Ladder:
     def finals(self, trials: Sequence[Trial], best: Sequence[Trial]) -> list[Promotion]:
         """Return the trainings on all the data that are missing, seed by seed.
 
-        A configuration that failed there gives its place to the next in the ranking. Where the space has a bracket, the
-        first of the ranking is tried beside its neighbours before anything else, and the best of them takes its place.
+        A configuration that failed there, or broke a constraint, gives its place to the next in the ranking. Where the
+        space has a bracket, the first of the ranking is tried beside its neighbours before anything else, and the best
+        of them takes its place.
         """
         full = [one for one in trials if one.fraction == 1.0]
-        failed = {one.first_number for one in full if one.phase is Phase.FINAL and one.state is TrialState.FAILED}
+        out = (TrialState.FAILED, TrialState.INFEASIBLE)
+        failed = {one.first_number for one in full if one.phase is Phase.FINAL and one.state in out}
         able = [one for one in best if one.first_number not in failed]
-        baseline = [one for one in search_trials(trials) if one.baseline and one.state is TrialState.COMPLETE]
+        baseline = [one for one in search_trials(trials) if one.baseline and one.state.ran_through]
         seeds = self.strategy.final_seeds(self.seed)
         beside = self.beside(able[0], seeds[0]) if able and seeds else []
         if beside:
@@ -97,8 +114,11 @@ class Ladder:
         ]
 
     def beside(self, leader: Trial, seed: int) -> list[Promotion]:
-        """Return the neighbours of a configuration that was found on less than all the data, to be tried on all."""
-        if self.space is None or leader.fraction == 1.0:
+        """Return the neighbours of a configuration that was found on less than all the data, to be tried on all.
+
+        None of one that was chosen by more than its score, which alone would compare it with them.
+        """
+        if self.space is None or leader.fraction == 1.0 or self.wanted is not None:
             return []
         middle = self.promotion(leader, Phase.FINAL, len(self.fractions), 1.0, seed)
         return [

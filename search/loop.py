@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..studies.claimed_storage import ClaimedStorage
 from ..studies.clock import utc_now, utc_text
 from ..studies.errors import StoreFailed, StudyNotFound
+from ..studies.front import choice_of, objectives_of
 from ..studies.leases import LEASE_S, RENEW_S
 from ..studies.objective import Objective
 from ..studies.optuna_study import reconcile
@@ -121,7 +122,7 @@ class SearchLoop:
         if self.population is None:
             return
         summary = self.store.summary(self.study.study_id)
-        if summary.complete + summary.pruned >= self.study.trials:
+        if summary.done >= self.study.trials:
             self.population.drop_rungs()
 
     @contextlib.contextmanager
@@ -194,13 +195,7 @@ class SearchLoop:
         study, trials = self.store.study(self.study.name), self.store.trials(self.study.study_id)
         if not all(trial.state.is_finished for trial in trials):
             return True  # another worker was quicker
-        ladder = Ladder(
-            strategy=Strategy.of(study),
-            fraction=self.fraction,
-            seed=self.plan.seed,
-            objective=self.objective,
-            space=self.plan.space,
-        )
+        ladder = Ladder.of(study, fraction=self.fraction, seed=self.plan.seed, space=self.plan.space)
         promotions = ladder.promotions(trials)
         if promotions:
             self.store.promote(study.study_id, promotions)  # or another worker has
@@ -303,6 +298,7 @@ class SearchLoop:
             seed=self.plan.seed,
             baseline=self.baseline,
             priors=self.priors,
+            objectives=objectives_of(self.study),
             store=self.store,
             study_id=self.study.study_id,
             own_sampler=self.parts.sampler,
@@ -319,6 +315,7 @@ class SearchLoop:
             folder=self.paths.trial(trial.number, trial.attempt),
             device=self.device,
             objective=self.objective,
+            constraints=self.plan.constraints,
             score_from=self.plan.score_from,
             resolve=self.resolve,
             fraction=fraction,
@@ -347,7 +344,10 @@ class SearchLoop:
 
     def predicts_report(self, fraction: float) -> bool:
         """Return whether a trial on that share may be the one that stands for its configuration in the end."""
-        return fraction == 1.0 and Strategy.of(self.study).confirm != NONE and self.source.splits({}).report is not None
+        compares = (
+            Strategy.of(self.study).confirm != NONE or choice_of(self.study) is not None
+        )  # if not now, then later
+        return fraction == 1.0 and compares and self.source.splits({}).report is not None
 
     def check(self, trial: Trial) -> SignalCheck | None:
         """Return what looks for a signal in a subset, for the first trial of a study whose metric may be flat."""
@@ -391,6 +391,7 @@ class SearchLoop:
             space=self.plan.space,
             proposals=self.chooser.proposals(trial),
             pruner=self.pruner if trial.phase is Phase.SEARCH else make_pruner("none"),
+            constraints=self.plan.constraints,
         )
 
     @property

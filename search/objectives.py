@@ -1,8 +1,9 @@
 """The objectives of a study: the one that steers its search, and others that are weighed against it afterwards.
 
-The first is *the* objective: sampler, pruner, rungs and finals know no other, and it is part of the study's identity.
-The others are kept with the study and are no part of that: the trials are the same, whatever else is looked at. Which
-configurations no other beats is `pareto`.
+The first is *the* objective: it is the score, pruner, rungs and finals know no other, and it is part of the study's
+identity. The others are kept with the study and are no part of that: the trials are the same, whatever else is looked
+at. With a sampler that steers by all of them they are: other trials would be proposed. Which configurations no other
+beats is `studies.front`.
 """
 
 from __future__ import annotations
@@ -11,12 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..spaces.errors import BadInput
+from ..studies.front import CHOICE, NOBODY, WEIGHED
 from ..studies.objective import DIRECTIONS, SECONDS, Objective, key_of
-from ..studies.records import Study
 from .options import listed
-
-#: Where a study keeps what is weighed, among its limits.
-WEIGHED = "weighed"
+from .sampling.steering import steers_by_all
 
 
 def first_and_weighed(asked: str | Iterable[str] | None) -> tuple[str | None, tuple[str, ...]]:
@@ -63,22 +62,12 @@ def weighed_by_name(names: Iterable[str]) -> tuple[Objective, ...]:
     return tuple(Objective.named(*name_and_direction(one)) for one in names)
 
 
-def weighed_of(study: Study) -> tuple[Objective, ...]:
-    """Return what a study weighs against its objective; nothing for one that was made before anything was."""
-    written = study.limits.get(WEIGHED)
-    rows = [one for one in written if isinstance(one, Mapping)] if isinstance(written, list | tuple) else []
-    found = (Objective(str(one.get("name")), str(one.get("direction"))) for one in rows)
-    return tuple(one for one in found if one.direction in DIRECTIONS and one.name != study.objective)
-
-
-def objectives_of(study: Study) -> tuple[Objective, ...]:
-    """Return the objective of a study, then what is weighed against it."""
-    return (Objective.of(study), *weighed_of(study))
-
-
-def kept(weighed: Sequence[Objective]) -> dict[str, Any]:
+def kept(weighed: Sequence[Objective], sampler: str, choose: str | None) -> dict[str, Any]:
     """Return what a study keeps of it among its limits."""
-    return {WEIGHED: [one.to_json() for one in weighed]} if weighed else {}
+    if not weighed:
+        return {}
+    steered = {CHOICE: choose or NOBODY} if steers_by_all(sampler) else {}
+    return {WEIGHED: [one.to_json() for one in weighed], **steered}
 
 
 def value_of(metrics: Mapping[str, Any], objective: str) -> Any:

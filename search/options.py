@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 from ..spaces.errors import BadInput
+from .constraints import ConstraintTexts
 from .keywords import advice
 
 DEFAULT_STORE = "sqlite:///hpsearch.db"
@@ -84,10 +85,16 @@ class RunOptions:
     set: list[str] = opt((), "fix a hyperparameter, or set one the space lacks, repeatable", metavar="NAME=VALUE")
     objective: Annotated[list[str], TextOrList()] = opt(
         (),
-        "metric to optimise; repeatable: the first alone steers the search, `best` and `report` weigh the others, or"
-        " the `seconds` of training, against it (wer:minimize says which way) [default: the task's; eval_loss with"
-        " --trainer]",
+        "metric to optimise; repeatable: the first alone steers the search (all of them with --sampler nsga2 or motpe),"
+        " `best` and `report` weigh the others, or the `seconds` of training, against it (wer:minimize says which way)"
+        " [default: the task's; eval_loss with --trainer]",
         metavar="METRIC",
+    )
+    constraint: Annotated[list[str], ConstraintTexts()] = opt(
+        (),
+        "what a winner must keep to, repeatable, on a metric or the `seconds` of training, such as"
+        " eval_latency_ms<=30; in a file {eval_latency_ms: {max: 30}}",
+        metavar="NAME<=NUMBER",
     )
     direction: str | None = opt(
         None, "of the first objective: maximize or minimize [default: the metric's]", metavar="D"
@@ -110,7 +117,15 @@ class RunOptions:
     finalists: int = opt(2, "configurations that `--confirm full` compares with the baseline")
     seeds: int = opt(3, "seeds that `--confirm full` compares them over")
     stop_when_flat: bool = opt(False, "propose nothing more once the expected gain is below the noise")
-    sampler: str = opt("tpe", "who proposes: tpe, random, grid, gp, qmc")
+    sampler: str = opt(
+        "tpe", "who proposes: tpe, random, grid, gp, qmc; by all objectives instead of the first: nsga2, motpe"
+    )
+    choose: str | None = opt(
+        None,
+        "which of the front of nsga2 or motpe is the winner: first (the best in the first objective) or knee (the "
+        "nearest to the best of each) [default: none is]",
+        metavar="RULE",
+    )
     pruner: str = opt("none", "what happens to hopeless trials: none, median, asha, hyperband, pbt")
     precision: str = opt("auto", "auto, fp32, bf16 or fp16; auto is bf16 where the hardware has it")
     seed: int | None = opt(

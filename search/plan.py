@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..spaces.space import Space
+from ..studies.constraint import Constraint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,3 +18,4 @@ class Plan:
     score_from: str = "best"
     sampler: str = "tpe"
     pruner: str = "none"
+    constraints: tuple[Constraint, ...] = ()  #: what a winner keeps to

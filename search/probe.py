@@ -52,8 +52,9 @@ class Tried(NamedTuple):
 def try_out(problem: Problem) -> Tried:
     """Make the Trainer, train it for a step, evaluate it and save it; nothing of it is left.
 
-    Raises `BadInput` if an objective (but the seconds) is not among the metrics of the evaluation, with the place in
-    the user's code for whatever would end every trial, and for two Trainers that share what they train.
+    Raises `BadInput` if an objective, or what is bounded (but the seconds), is not among the metrics of the evaluation,
+    with the place in the user's code for whatever would end every trial, and for two Trainers that share what they
+    train.
     """
     try:
         return tried_out(problem)
@@ -74,7 +75,8 @@ def tried_out(problem: Problem) -> Tried:
             "the training of the trainer",
         )
         metrics, in_parts = evaluated(trainer, problem)
-        check_metrics(metrics, [problem.objective.name, *(one.name for one in problem.weighed)])
+        beside = [*(one.name for one in problem.weighed), *(one.name for one in problem.plan.constraints)]
+        check_metrics(metrics, [problem.objective.name, *beside])
         first_that_works([lambda: trainer._save_checkpoint(trainer.model, None)], "saving a checkpoint")
         check_nothing_shared(trainer, problem, folder)
     return Tried(in_parts, learned.trained is not False, tuple(names_in(metrics)))

@@ -6,13 +6,14 @@ programmer made; `study_run` searches it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
 from ..spaces.presets import set_by_user
 from ..spaces.space import Space
+from ..studies.constraint import CONSTRAINTS, constraints_to_json
 from ..studies.objective import Objective
 from .data.prepared import check_subset
 from .data.splits import Splits, SplitSource, labels_of, row_count
@@ -20,6 +21,7 @@ from .making.making import Making
 from .model.adapter_check import uses_adapters
 from .plan import Plan
 from .sampling.population import PBT, check_changeable
+from .sampling.steering import steers_by_all
 from .trial.configuration import plain
 
 #: Libraries whose minor version may change a result.
@@ -41,7 +43,7 @@ class Problem:
     task_name: str
     model_name: str
     identity: dict[str, Any]
-    weighed: tuple[Objective, ...] = ()  #: what the objective is weighed against afterwards; no part of the identity
+    weighed: tuple[Objective, ...] = ()  #: the objectives beside it, weighed afterwards unless the sampler knows them
     score_predictions: ScorePredictions | None = None  #: where predictions of a report split can be scored
     max_length: int | None = None  #: tokens of an example unless the space has `data.max_length`; None: not ours
     notes: dict[str, Any] = field(default_factory=dict)  #: worth knowing, but not part of the identity
@@ -70,11 +72,19 @@ class Problem:
         return self.plan.space.baseline(values)
 
 
-def common_identity(trainer: Any, plan: Plan, objective: Objective) -> dict[str, Any]:
-    """Return the part of an identity that does not depend on where data and model come from."""
+def common_identity(
+    trainer: Any, plan: Plan, objective: Objective, weighed: Sequence[Objective] = ()
+) -> dict[str, Any]:
+    """Return the part of an identity that does not depend on where data and model come from.
+
+    What is `weighed` against the objective is part of it where it steers, too.
+    """
+    beside = {"beside": [one.to_json() for one in weighed]} if steers_by_all(plan.sampler) else {}
     return {
         "objective": objective.name,
         "direction": objective.direction,
+        **beside,
+        **({CONSTRAINTS: constraints_to_json(plan.constraints)} if plan.constraints else {}),
         "score": plan.score_from,
         "space": plan.space.to_dict()["parameters"],
         "fraction": plan.fraction,

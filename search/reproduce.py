@@ -10,11 +10,11 @@ from typing import Any
 from ..spaces.errors import BadInput
 from ..spaces.presets import PRESETS
 from ..spaces.space import Space
+from ..studies.front import objectives_of
 from ..studies.plain import mapping_of
 from ..studies.records import Study
 from .limits import Limits
-from .objectives import objectives_of
-from .options import RunOptions, flag_of
+from .options import RunOptions, flag_of, listed
 from .strategy import QUICK, SINGLE, Strategy
 from .winner.places import last_part
 
@@ -54,7 +54,7 @@ def recipe(study: Study, *, to_publish: bool = False) -> Recipe:
 def objective_names(study: Study, kept: Mapping[str, Any]) -> list[str]:
     """Return what to type as objectives: the first where it was said, and before whatever is weighed against it."""
     first, *others = objectives_of(study)
-    said, weighed = kept.get("objective"), [one.argument for one in others]
+    said, weighed = next(iter(listed(kept.get("objective")) or ()), None), [one.argument for one in others]
     return [str(said), *weighed] if said else [first.typed, *weighed] if weighed else []
 
 
@@ -78,6 +78,7 @@ def strategy_flags(strategy: Strategy) -> list[str]:
     """Return the flags of a strategy that is not the default one."""
     given = [] if strategy.name == SINGLE else ["--strategy", strategy.name]
     given += [] if strategy.confirm == QUICK else ["--confirm", strategy.confirm]
+    given += ["--choose", strategy.choose] if strategy.choose else []
     for flag in ("finalists", "seeds"):
         value = getattr(strategy, flag)
         given += [] if value == getattr(Strategy(), flag) else [f"--{flag}", str(value)]

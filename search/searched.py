@@ -12,6 +12,7 @@ from ..spaces.errors import BadInput
 from ..spaces.hp_space import space_of
 from ..spaces.loading import load_space
 from ..spaces.space import Space
+from ..studies.front import front_of, objectives_of
 from ..studies.records import Model, Trial
 from ..studies.store import StudyStore
 from .checks import (
@@ -22,10 +23,11 @@ from .checks import (
     check_timeout,
     check_trials,
 )
+from .constraints import check_constraints, constraints_asked
 from .keywords import check_keywords
 from .limits import Limits
 from .making.making import Making
-from .objectives import first_and_weighed, objectives_of
+from .objectives import first_and_weighed
 from .options import DEFAULT_STORE
 from .own.code import OwnCode
 from .own.factory import factory_name
@@ -42,13 +44,14 @@ from .sampling.belief import check_belief
 from .sampling.optuna_parts import OptunaParts
 from .sampling.other_study import check_from
 from .sampling.population import score_from
-from .strategy import Strategy, StrategyOptions, strategy_of
+from .sampling.steering import check_steering
+from .strategy import NONE, Strategy, StrategyOptions, kept_for, strategy_of
 from .study_run import StudyRun, open_study, run_of
 from .talk import tell
 from .trackers.trackers import check_trackers
 from .trackers.tracking import prepare_trackers
 from .trainer_problem import check_trainer, checked_problem, trainer_seed
-from .verdict.pareto import front_of
+from .verdict.pareto import unchosen_lines
 from .verdict.verdict import conclude
 from .verdict.words import summary_lines
 from .view import view_for
@@ -89,7 +92,10 @@ class SearchedStudy:
 
     @property
     def best(self) -> Trial:
-        """The best complete trial of those that saw the most data. Raises `HpsearchError` if there is none."""
+        """The best complete trial of those that saw the most data; of a front, what `choose` has chosen.
+
+        Raises `HpsearchError` if there is none.
+        """
         return winner(self._run)
 
     @property
@@ -148,6 +154,7 @@ def search_trainer(
     store: str = DEFAULT_STORE,
     objective: str | Sequence[str] | ComputeObjective | None = LOSS,
     direction: str | Sequence[str] | None = None,
+    constraint: Mapping[str, Mapping[str, float]] | Sequence[str] | str = (),
     score: str = "best",
     sampler: str | BaseSampler = "tpe",
     pruner: str | BasePruner = "none",
@@ -193,7 +200,12 @@ def search_trainer(
     Of a list of objectives the first is the one that steers the search, and the one that `direction` is of. The others
     (`seconds` are those of a trial's training; `wer:minimize` says which way) are weighed against it afterwards:
     `SearchedStudy.front`, `hpsearch best` and `hpsearch report` have the Pareto front, which is the configurations
-    that no other beats in all of them.
+    that no other beats in all of them. With the sampler `nsga2` or `motpe` all of them steer, and nothing is the winner
+    of the front unless `choose` says which: `first`, the best in the first objective, or `knee`, the nearest to the
+    best of each.
+
+    The winner keeps to each `constraint`, `{"eval_latency_ms": {"max": 30}}` or `"eval_latency_ms<=30"`, on a metric of
+    the evaluation or the `seconds`: a trial that does not is `INFEASIBLE`, whatever its score.
 
     On a subset, the best configuration and the baseline are trained again on all the data and compared there
     (`confirm`: `quick`; `full` compares `finalists` of them over `seeds` seeds, `none` nobody). With the `strategy`
@@ -216,8 +228,10 @@ def search_trainer(
     Raises `BadInput` for what cannot be searched, before anything is trained, and `SearchFailed` after
     `max_failures` failed trials in a row (as many as `trials` unless given).
     """
-    parts = OptunaParts.of(sampler, pruner, callbacks, hp_name)
-    who, climbs = workers_and_strategy(how, parts.pruner_name)
+    wanted = asked_for(objective, direction)
+    steering, weighed = first_and_weighed(wanted.names)
+    parts = OptunaParts.of(sampler, pruner, callbacks, hp_name, several=bool(weighed))
+    who, climbs = workers_and_strategy(how, parts.pruner_name, parts.sampler_name)
     if who.travels:
         parts.check_stays()
     who.check_store(store)
@@ -226,8 +240,6 @@ def search_trainer(
             "a report_dataset cannot travel to other workers",
             hint="search with one worker here, or with `hpsearch run --trainer FILE.py:FUNCTION --report-data NAME`",
         )
-    wanted = asked_for(objective, direction)
-    steering, weighed = first_and_weighed(wanted.names)
     if wanted.own is not None and who.travels:
         raise BadInput(
             f"the function that is {wanted.own.names[0].removeprefix('eval_')!r} cannot travel to other workers",
@@ -243,7 +255,11 @@ def search_trainer(
         score_from=score_from(parts.pruner_name, check_score(score)),
         sampler=parts.sampler_name,
         pruner=parts.pruner_name,
+        constraints=constraints_asked(constraint),
     )
+    finals = climbs.confirm != NONE
+    check_constraints(plan.constraints, pruner=plan.pruner, fraction=plan.fraction, finals=finals)
+    check_steering(plan.sampler, plan.pruner, weighed, stop_when_flat=stop_when_flat)
     making = dataclasses.replace(making, own_objective=wanted.own)
     check_trials(trials)
     check_timeout(timeout)
@@ -253,9 +269,8 @@ def search_trainer(
     folder = None if output_dir is None else Path(output_dir)
     check_places(store, study, fork=fork, output_dir=folder)
     check_from(store, from_study, study, space=searched, trials=trials, fork=fork)
-    problem = checked_problem(
-        making, plan, steering, wanted.direction, weighed, confirm=climbs.confirm, report=report_dataset
-    )
+    confirm = kept_for(climbs, plan.sampler, how.get("confirm"))
+    problem = checked_problem(making, plan, steering, wanted.direction, weighed, confirm=confirm, report=report_dataset)
     check_shareable(problem, who.processes_per_trial)
     asked: dict[str, Any] = {
         "name": study,
@@ -279,12 +294,12 @@ def search_trainer(
     return SearchedStudy(run)
 
 
-def workers_and_strategy(how: Mapping[str, Any], pruner: str) -> tuple[Workers, Strategy]:
+def workers_and_strategy(how: Mapping[str, Any], pruner: str, sampler: str = "tpe") -> tuple[Workers, Strategy]:
     """Return who runs the trials and how far the best are followed. Raises `UnknownKeyword` for one of neither."""
     check_keywords(how, known_keywords())
     climbing = {name: value for name, value in how.items() if name in StrategyOptions.__annotations__}
     working = {name: value for name, value in how.items() if name not in climbing}
-    return Workers(**working), strategy_of(pruner=pruner, **climbing)
+    return Workers(**working), strategy_of(pruner=pruner, sampler=sampler, **climbing)
 
 
 def known_keywords() -> set[str]:
@@ -297,8 +312,10 @@ def say_verdict(run: StudyRun) -> None:
     """Conclude a study, and tell what came out."""
     conclude(run)
     study = run.store.study(run.study.name)
-    for line in summary_lines(study, run.store.trials(study.study_id), otherwise=""):
-        run.view.say(line)
+    trials = run.store.trials(study.study_id)
+    for line in [*summary_lines(study, trials, otherwise=""), *unchosen_lines(study, trials, run.store.url)]:
+        if line:
+            run.view.say(line)
 
 
 def making_of(

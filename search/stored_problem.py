@@ -13,12 +13,14 @@ from ..spaces.loading import load_space
 from ..spaces.space import Space
 from ..studies.identity import ensure_same_problem
 from ..studies.records import Study
+from .constraints import constraints_asked
 from .model.models import ModelSource, check_model
 from .objectives import first_and_weighed
 from .options import RunOptions, assignments, listed
 from .own.code import NO_CODE, OwnCode, is_script, short_name
 from .quiet import chatter_away
 from .redaction import redacted
+from .sampling.steering import steers_by_all
 from .tasks import Task, custom_task, task_named
 
 #: The seed where nobody says another.
@@ -47,6 +49,7 @@ PROBLEM_OPTIONS = (
     "report_data",
     "sampler",
     "pruner",
+    "constraint",
     "precision",
     "seed",
 )
@@ -173,6 +176,7 @@ def problem_of(
                 score_from=score_from(options.pruner, options.score),
                 sampler=options.sampler,
                 pruner=options.pruner,
+                constraints=constraints_asked(options.constraint),
             ),
             objective=objective,
             weighed=weighed,
@@ -213,17 +217,19 @@ def load(options: RunOptions, task: Task) -> Any:
 def kept_options(options: RunOptions) -> dict[str, Any]:
     """Return the options that make the problem, as JSON with absolute paths.
 
-    What the objective is weighed against makes no other problem, and a later search may change it: see `objectives`.
+    What the objective is only weighed against makes no other problem, and a later search may change it: see
+    `objectives`.
     """
     kept = {name: getattr(options, name) for name in PROBLEM_OPTIONS}
-    kept["objective"] = first_and_weighed(options.objective)[0]
+    first, others = first_and_weighed(options.objective)
+    kept["objective"] = [first, *others] if steers_by_all(options.sampler) else first
     for name in ("data_dir", "train_file", "validation_file"):
         if kept[name] is not None and Path(kept[name]).exists():
             kept[name] = str(Path(kept[name]).absolute())
     kept["words"] = [redacted(str(word)) for word in options.words]
     if Path(options.model).is_dir():
         kept["model"] = str(Path(options.model).absolute())
-    return {**kept, "model_config": list(options.model_config)}
+    return {**kept, "model_config": list(options.model_config), "constraint": list(options.constraint)}
 
 
 def cache_folder() -> Path:

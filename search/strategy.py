@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from ..spaces.errors import BadInput, did_you_mean
+from ..studies.front import RULES
 from ..studies.records import Study
 from .options import RunOptions
+from .sampling.steering import SEVERAL, steers_by_all
 
 LADDER, SINGLE = "ladder", "single"
 NONE, QUICK, FULL = "none", "quick", "full"
@@ -39,6 +41,7 @@ class Strategy:
     confirm: str = QUICK
     finalists: int = 2  #: configurations compared with the baseline by `full`
     seeds: int = 3  #: that `full` compares them over
+    choose: str | None = None  #: the rule that chooses the winner of a front, see `studies.front`
     shift: int = 0  #: how far the seeds of the finals are from the study's own: a sweep's runs take turns with theirs
 
     def __post_init__(self) -> None:
@@ -51,8 +54,10 @@ class Strategy:
                 raise BadInput(f"--{flag} takes a whole number from {least} to {MOST}, not {count!r}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON; `shift` only where there is one, for it is no choice of people."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name != "shift" or value}
+        """Return plain JSON; a rule for fronts only where there is one, and `shift`, which is no choice of people."""
+        return {
+            name: value for name, value in dataclasses.asdict(self).items() if name not in ("choose", "shift") or value
+        }
 
     @classmethod
     def of(cls, study: Study) -> Strategy:
@@ -109,6 +114,7 @@ class StrategyOptions(TypedDict, total=False):
 
     strategy: str | None
     confirm: str | None
+    choose: str | None
     finalists: int
     seeds: int
 
@@ -116,16 +122,22 @@ class StrategyOptions(TypedDict, total=False):
 def strategy_of(
     *,
     pruner: str,
+    sampler: str = "tpe",
     retrain: bool = True,
     strategy: str | None = None,
     confirm: str | None = None,
     finalists: int = 2,
     seeds: int = 3,
+    choose: str | None = None,
 ) -> Strategy:
     """Return the strategy that was asked for, or the one that suits.
 
-    A population is trained once, in one generation after the other, and knows no larger fraction. Raises `BadInput`.
+    A population is trained once, in one generation after the other, and knows no larger fraction. A front has no winner
+    to follow unless a rule is named that chooses one. Raises `BadInput`.
     """
+    check_choice(sampler, choose, strategy=strategy, confirm=confirm, finalists=finalists)
+    if steers_by_all(sampler) and choose is None:
+        return ONE_RUNG
     if pruner == "pbt":
         for flag, value, fitting in (("strategy", strategy, SINGLE), ("confirm", confirm, NONE)):
             if value not in (None, fitting):
@@ -136,13 +148,55 @@ def strategy_of(
         confirm=confirm or (QUICK if retrain else NONE),
         finalists=finalists,
         seeds=seeds,
+        choose=choose,
     )
+
+
+def check_choice(
+    sampler: str, choose: str | None, *, strategy: str | None, confirm: str | None, finalists: int
+) -> None:
+    """Raise `BadInput` for a rule that is none or has no front, and for what needs another winner than it chooses."""
+    if choose not in (None, *RULES):
+        raise BadInput(f"unknown rule --choose {choose!r:.80}", hint=did_you_mean(str(choose), RULES))
+    if not steers_by_all(sampler):
+        if choose is not None:
+            raise BadInput(
+                f"--choose {choose} is for a front that the search steers to, and --sampler {sampler} steers by the "
+                "first objective, whose best is the winner",
+                hint=f"--sampler {' or '.join(SEVERAL)}",
+            )
+        return
+    if strategy not in (None, SINGLE):
+        raise BadInput(
+            f"--strategy {strategy} compares by one objective, and --sampler {sampler} steers by several",
+            hint=f"--strategy {SINGLE}",
+        )
+    if choose is None and confirm not in (None, NONE):
+        raise BadInput(
+            f"--confirm {confirm} compares a winner with the baseline, and of a front there is none",
+            hint=f"name a rule that chooses it: --choose {' or '.join(RULES)}",
+        )
+    if confirm == FULL and finalists != 1:
+        raise BadInput(
+            f"--confirm {FULL} with {finalists} finalists would choose among them by the first objective alone",
+            hint=f"--finalists 1 compares what --choose {choose} chooses with the baseline, over --seeds",
+        )
+
+
+def kept_for(strategy: Strategy, sampler: str, confirm: str | None) -> str:
+    """Return which comparison rows are kept for, given what was asked for as `--confirm`.
+
+    A study that all of its objectives steer keeps them though it has no winner: a rule may be named later.
+    """
+    return QUICK if steers_by_all(sampler) and confirm is None else strategy.confirm
 
 
 def strategy_for(options: RunOptions) -> Strategy:
     """Return how far the best configurations are followed. Raises `BadInput`."""
     return strategy_of(
         pruner=options.pruner,
+        sampler=options.sampler,
+        choose=options.choose,
         retrain=not options.no_retrain,
         strategy=options.strategy,
         confirm=options.confirm,

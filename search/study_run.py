@@ -72,8 +72,7 @@ class StudyRun:
 
     def finished(self) -> int:
         """Return how many trials of the total are done."""
-        summary = self.store.summary(self.study.study_id)
-        return summary.complete + summary.pruned
+        return self.store.summary(self.study.study_id).done
 
     def loop(self, storage: Any) -> SearchLoop:
         """Return the loop over the trials."""
@@ -191,7 +190,7 @@ def open_study(
             **limits.to_dict(),
             "strategy": strategy.to_dict(),
             REPORT_TO: list(report_to),
-            **kept(problem.weighed),
+            **kept(problem.weighed, problem.plan.sampler, strategy.choose),
             **({PRIORS: [one._asdict() for one in priors]} if priors else {}),
         },
         backend=backend,

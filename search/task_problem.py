@@ -11,7 +11,7 @@ from transformers import Trainer, TrainingArguments
 from ..spaces import binding
 from ..spaces.errors import BadInput
 from ..spaces.space import Space
-from ..studies.objective import SECONDS, Objective
+from ..studies.objective import SECONDS, Objective, typed
 from .data.collator import TaskCollator
 from .data.prepared import TRAIN, VALIDATION, Prepared, check_length, prepare
 from .data.raw import RawData
@@ -105,6 +105,8 @@ def task_problem(
     task = raw.task
     steering = objective_of(task, objective, direction, code)
     against = checked_weighed(task, weighed, code)
+    if code.compute_metrics is None:
+        checked_weighed(task, [typed(one.name) for one in plan.constraints], code)
     tokenizer = load_tokenizer(model, texts_of(raw))
     model_init = own_model_init(code, model, task, tokenizer) or ModelInit(source=model, task=task, tokenizer=tokenizer)
     check_space(plan, model_init, pair=len(task.text_columns) == 2)
@@ -126,7 +128,7 @@ def task_problem(
         model_name=model.short_name,
         score_predictions=prediction_score(task, steering) if code.compute_metrics is None else None,
         max_length=source.max_length,
-        identity=identity | own_identity(code, trainer.model) | common_identity(trainer, plan, steering),
+        identity=identity | own_identity(code, trainer.model) | common_identity(trainer, plan, steering, against),
         notes={"model": model.name, "rows": rows_of(source.splits({})), "task": task.to_dict()},
         remarks=(*raw.notes, f"precision {precision}: {why}", *cautions(model, trainer, source, plan)),
     )

@@ -68,7 +68,7 @@ def trainer_problem(
         task_name="python",
         model_name=type(making.users.model).__name__,
         identity=trainer_identity(making)
-        | common_identity(trainer, plan, objective)
+        | common_identity(trainer, plan, objective, weighed)
         | ({"report": HALF} if half else {})
         | ({} if report is None else {"report": dataset_fingerprint(report)}),
         notes={"rows": rows_of(source.splits({}))},

@@ -18,7 +18,7 @@ LONGEST_MESSAGE = 200
 def baseline_of(trials: Sequence[Trial], best: Trial) -> Trial | None:
     """Return the baseline's trial on as much data as the best one had, or else its first."""
     runs = [trial for trial in trials if trial.baseline or trial.number == 0]
-    alike = [trial for trial in runs if trial.state is TrialState.COMPLETE and trial.fraction == best.fraction]
+    alike = [trial for trial in runs if trial.state.ran_through and trial.fraction == best.fraction]
     return next(iter([*alike, *runs]), None)
 
 
@@ -26,8 +26,8 @@ def counts_line(study: Study, trials: Sequence[Trial]) -> str:
     """Return one line: what became of the trials, how those failed that did, and how many workers there were."""
     searched = [trial for trial in trials if trial.phase is Phase.SEARCH]
     states = Counter(trial.state for trial in searched)
-    done = states[TrialState.COMPLETE] + states[TrialState.PRUNED]
-    shown = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialState.WAITING)
+    done = sum(count for state, count in states.items() if state.is_done)
+    shown = (TrialState.COMPLETE, TrialState.INFEASIBLE, TrialState.PRUNED, TrialState.RUNNING, TrialState.WAITING)
     words = {state: f"{states[state]} {state.value.lower()}" for state in shown if states[state]}
     if TrialState.COMPLETE in words and collapsed(trials):
         words[TrialState.COMPLETE] += f" ({collapsed(trials)} collapsed: the same prediction for every row)"

@@ -120,6 +120,7 @@ def told(trial: Trial) -> tuple[TrialState, list[float] | None]:
     """Return the state and the values that Optuna is told of a trial that is finished with us."""
     states = {
         Ours.COMPLETE: TrialState.COMPLETE,
+        Ours.INFEASIBLE: TrialState.COMPLETE,  # with its constraints, which say that it is infeasible
         Ours.PRUNED: TrialState.PRUNED,
         Ours.FAILED: TrialState.FAIL,
     }

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Connection, bindparam, insert, update
 from sqlalchemy.exc import IntegrityError
@@ -21,6 +21,7 @@ from ..spaces.optuna_space import distributions
 from ..spaces.space import Space
 from . import statements as sql
 from . import transactions as step
+from .constraint import Constraint, constraints_in, violations
 from .errors import StudyExists
 from .exported import ExportedStudy, TrialPart, read_export
 from .identity import fingerprint
@@ -30,7 +31,7 @@ from .optuna_storage import optuna_storage
 from .optuna_study import open_optuna_study
 from .optuna_tables import refusals_of
 from .optuna_twin import inside, optuna_moment, optuna_state, reports
-from .records import Phase, Study, TrialState
+from .records import Phase, Study, Trial, TrialState
 from .store import StudyStore
 from .tables import models, studies, trials
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
 
-HOLDS_A_SLOT = (TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
+HOLDS_A_SLOT = tuple(state for state in TrialState if state is not TrialState.FAILED)
 UNSTARTED: Mapping[str, Any] = {**sql.FRESH, "state": TrialState.WAITING.value, "worker": None}
 
 Rows = Sequence[Mapping[str, Any]]
@@ -128,14 +129,16 @@ def _add_rows(connection: Connection, study: Mapping[str, Any], trial_rows: Rows
 def optuna_trials(exported: ExportedStudy) -> list[FrozenTrial]:
     """Return Optuna's trials for the exported ones, in the same order."""
     space = Space(exported.study.spec["identity"]["space"])
-    known = distributions(space)
-    return [_twin(trial, space, known) for trial in exported.trials]
+    known, bounds = distributions(space), constraints_in(exported.study.spec["identity"])
+    return [_twin(trial, space, known, bounds) for trial in exported.trials]
 
 
-def _twin(trial: TrialPart, space: Space, known: Mapping[str, BaseDistribution]) -> FrozenTrial:
+def _twin(
+    trial: TrialPart, space: Space, known: Mapping[str, BaseDistribution], bounds: Sequence[Constraint]
+) -> FrozenTrial:
     from optuna.trial import create_trial
 
-    state = _optuna_state(trial)
+    state, ours = _optuna_state(trial), cast("Trial", trial)  # which has the same fields
     params = {name: value for name, value in inside(space, trial.params or {}).items() if name in known}
     twin = create_trial(
         state=state,
@@ -144,6 +147,7 @@ def _twin(trial: TrialPart, space: Space, known: Mapping[str, BaseDistribution])
         distributions={name: known[name] for name in params},
         intermediate_values=reports(trial.curve) if state.is_finished() else {},
         user_attrs=_marks(trial),
+        constraints=violations(bounds, ours),
     )
     if trial.started_at and trial.finished_at:
         twin.datetime_start, twin.datetime_complete = map(optuna_moment, (trial.started_at, trial.finished_at))

@@ -6,12 +6,13 @@ The storage behind it is `optuna_storage`.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from .clock import Clock, utc_now, utc_text
+from .constraint import OPTUNA_PREFIX, constraints_of, violations
 from .records import Trial
 from .store import StudyStore
 from .worker import is_alive
@@ -48,14 +49,15 @@ def reconcile(
 
     A worker that lives tells it by itself.
     """
+    constraints = constraints_of(store.summary(study_id).study)
     long_ago = utc_text(clock() - timedelta(seconds=TELLING_S))
     for trial in store.untold(study_id):
         living = alive(trial.worker or "")
         if living is False or (living is None and (trial.finished_at or "") < long_ago):
-            _tell(storage, trial)
+            _tell(storage, trial, violations(constraints, trial))
 
 
-def _tell(storage: BaseStorage, trial: Trial) -> None:
+def _tell(storage: BaseStorage, trial: Trial, outside: Mapping[str, float]) -> None:
     from optuna.exceptions import UpdateFinishedTrialError
 
     from .claimed_storage import FAILURE, told
@@ -64,4 +66,6 @@ def _tell(storage: BaseStorage, trial: Trial) -> None:
     with suppress(UpdateFinishedTrialError):  # another worker was quicker
         if trial.failure is not None:
             storage.set_trial_user_attr(trial.optuna_trial_id, FAILURE, trial.failure.value)
+        for name, value in outside.items():
+            storage.set_trial_system_attr(trial.optuna_trial_id, OPTUNA_PREFIX + name, value)
         storage.set_trial_state_values(trial.optuna_trial_id, state, values)

@@ -18,8 +18,9 @@ def optuna_state(state: TrialState, score: float | None) -> OptunaState:
     """Return Optuna's state; what is complete without a score, Optuna calls failed."""
     from optuna.trial import TrialState as OptunaState
 
-    failed = state is TrialState.FAILED or (state is TrialState.COMPLETE and score is None)
-    return OptunaState.FAIL if failed else OptunaState[state.value]
+    if state is TrialState.FAILED or (state.ran_through and score is None):
+        return OptunaState.FAIL
+    return OptunaState.COMPLETE if state.ran_through else OptunaState[state.value]
 
 
 def inside(space: Space, params: Mapping[str, Any]) -> dict[str, Value]:

@@ -8,7 +8,8 @@ from . import statements as sql
 from . import transactions as step
 from .database import Database
 from .errors import StudyNotFound, TrialNotFound
-from .records import Failure, Model, Study, StudySummary, Trial, Tried
+from .front import choice_of, chosen, wanted
+from .records import Failure, Model, Phase, Study, StudySummary, Trial, TrialState, Tried
 
 
 class Questions(Database):
@@ -53,16 +54,32 @@ class Questions(Database):
         """Return the best complete trial among those that saw the most data; None before there is one.
 
         Where finals were run with several seeds, it is the winner's first, and its mean was the best. Of equal ones it
-        is the first. Raises `StudyNotFound`.
+        is the first. In a study that all of its objectives steer it is what the user's rule chooses from the front,
+        and None where there is no rule. Raises `StudyNotFound`.
         """
-        study = step.only(self._read(sql.study_by_id(study_id)))
-        numbers = self.ranking(study_id, study["direction"], 1)
+        study = self._study_of(study_id)
+        if choice_of(study) is not None:
+            return chosen(study, self.trials(study_id))
+        numbers = self.ranking(study_id, study.direction, 1)
         found = self._read(sql.trial_by_number(study_id, numbers[0])) if numbers else []
         return Trial.from_row(found[0]) if found else None
 
     def ranking(self, study_id: int, direction: str, count: int) -> list[int]:
-        """Return the numbers of the `count` best complete trials, one for each configuration and fraction."""
-        return [row["number"] for row in self._read(sql.standing(study_id, direction).limit(count))]
+        """Return the numbers of the `count` best complete trials, one for each configuration and fraction.
+
+        In a study that all of its objectives steer these are the winner, if there is one, what it is compared with on
+        all the data, and the front.
+        """
+        study = self._study_of(study_id)
+        if choice_of(study) is None:
+            return [row["number"] for row in self._read(sql.standing(study_id, direction).limit(count))]
+        trials = self.trials(study_id)
+        first = [found] if (found := chosen(study, trials)) else []
+        finals = [one for one in trials if one.phase is Phase.FINAL and one.state is TrialState.COMPLETE]
+        return list(dict.fromkeys(one.number for one in [*first, *finals, *wanted(study, trials)]))[:count]
+
+    def _study_of(self, study_id: int) -> Study:
+        return Study.from_row(step.only(self._read(sql.study_by_id(study_id))))
 
     def running(self, study_id: int) -> list[Trial]:
         """Return the trials that are running, whoever runs them."""

@@ -21,6 +21,7 @@ class TrialState(enum.StrEnum):
     ```text
             claim               finish
     WAITING ------> RUNNING ----------> COMPLETE   it has a score
+       ^               |   \\----------> INFEASIBLE it has one, and breaks a constraint: never the best
        ^               |   \\----------> PRUNED     stopped early; its last score counts
        |               |    \\---------> FAILED     its `Failure` says how; its slot is given back
        +---------------+
@@ -32,6 +33,7 @@ class TrialState(enum.StrEnum):
     WAITING = "WAITING"
     RUNNING = "RUNNING"
     COMPLETE = "COMPLETE"
+    INFEASIBLE = "INFEASIBLE"
     PRUNED = "PRUNED"
     FAILED = "FAILED"
 
@@ -39,6 +41,16 @@ class TrialState(enum.StrEnum):
     def is_finished(self) -> bool:
         """Whether a trial in this state never changes again."""
         return self not in (TrialState.WAITING, TrialState.RUNNING)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether a trial in this state has ended and counts: it did not fail."""
+        return self.is_finished and self is not TrialState.FAILED
+
+    @property
+    def ran_through(self) -> bool:
+        """Whether a trial in this state came to the end of its training, with a score."""
+        return self in (TrialState.COMPLETE, TrialState.INFEASIBLE)
 
 
 class Failure(enum.StrEnum):
@@ -133,7 +145,7 @@ class Trial:
     @property
     def stopped_at(self) -> float | None:
         """The share of its budget at which it ended itself, as by early stopping; None for any other end."""
-        if self.state is not TrialState.COMPLETE or not self.curve or self.curve[-1]["budget"] >= 1:
+        if not self.state.ran_through or not self.curve or self.curve[-1]["budget"] >= 1:
             return None
         return float(self.curve[-1]["budget"])
 
@@ -220,7 +232,8 @@ class StudySummary:
     """A study, how many of its trials are in each state, and its best score at the most data that any saw."""
 
     study: Study
-    complete: int  #: of the search, as the next three
+    complete: int  #: of the search, as the next four
+    infeasible: int
     pruned: int
     failed: int
     running: int
@@ -233,10 +246,16 @@ class StudySummary:
         """Make the record of one row of `statements.summaries`."""
         study = Study.from_row(row)
         counts = {
-            state: row[state] or 0 for state in ("complete", "pruned", "failed", "running", "later", "later_done")
+            state: row[state] or 0
+            for state in ("complete", "infeasible", "pruned", "failed", "running", "later", "later_done")
         }
         best = row["highest"] if Objective.of(study).maximizes else row["lowest"]
         return cls(study=study, best_score=best, **counts)
+
+    @property
+    def done(self) -> int:
+        """How many trials of the total have ended, other than by a failure."""
+        return self.complete + self.infeasible + self.pruned
 
     def to_dict(self) -> dict[str, Any]:
         """Return one line of `hpsearch studies --json`; the name is under `study`."""

@@ -26,7 +26,7 @@ FRESH: Mapping[str, Any] = {
     "predictions": None,
     "environment": None,
 }
-ENDED_WELL = (TrialState.COMPLETE.value, TrialState.PRUNED.value)
+ENDED_WELL = tuple(state.value for state in TrialState if state.is_done)
 ENDED = tuple(state.value for state in TrialState if state.is_finished)
 UNFINISHED = tuple(state.value for state in TrialState if not state.is_finished)
 #: The share of the data a trial saw; one that was written without any counts least.
@@ -320,15 +320,22 @@ def configurations(study_id: int) -> Select[Any]:
 def standing(study_id: int, direction: str) -> Select[Any]:
     """List configurations that completed a trial, the best first, by the number of their first trial at a fraction.
 
-    More data counts more, then more seeds (finals), then the mean score, then who came first.
+    More data counts more, then more seeds (finals), then the mean score, then who came first. A configuration that
+    broke a constraint in one of its trials is not there.
     """
-    scored = trials.c.state == TrialState.COMPLETE.value, trials.c.score.is_not(None)
+    configuration = func.coalesce(trials.c.origin, trials.c.number)
+    broken = trials.c.study_id == study_id, trials.c.state == TrialState.INFEASIBLE.value
+    scored = (
+        trials.c.state == TrialState.COMPLETE.value,
+        trials.c.score.is_not(None),
+        configuration.not_in(select(configuration).where(*broken)),
+    )
     total, first = func.sum(trials.c.score * HEADROOM), func.min(trials.c.number)  # of equally many: ranked as means
     best = total.desc() if direction == "maximize" else total.asc()
     return (
         select(first.label("number"))
         .where(trials.c.study_id == study_id, *scored)
-        .group_by(func.coalesce(trials.c.origin, trials.c.number), FRACTION)
+        .group_by(configuration, FRACTION)
         .order_by(FRACTION.desc(), func.count().desc(), best, first)
     )
 

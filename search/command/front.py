@@ -5,14 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...studies.front import Front, front_of
 from ...studies.objective import Objective
-from ...studies.records import Trial
-from ..verdict.pareto import Front, front_sentence
-from ..words import short_values, shown_params
-from .printing import add_row, new_table, show, show_line
+from ...studies.records import Study, Trial
+from ...studies.store import StudyStore
+from ..verdict.pareto import front_sentence, unchosen_lines
+from ..words import collapsed, counts_line, failures, short_values, shown_params
+from .printing import add_row, emit, new_table, show, show_line
 
 
-def print_front(front: Front, best: Trial) -> None:
+def show_unchosen(store: StudyStore, study: Study, *, as_json: bool) -> None:
+    """Print the front of a study from which nothing chooses a winner, and what to type to have one."""
+    trials = store.trials(study.study_id)
+    front = front_of(study, trials)
+    if front is None:
+        return
+    if as_json:
+        none = dict.fromkeys(("best", "verdict", "model", "predictions"))
+        counts = {"trials": study.trials, "failures": failures(trials), "collapsed": collapsed(trials)}
+        emit({"study": study.name, **counts, **none, "front": front_json(front)})
+        return
+    print_front(front, None)
+    show_line(counts_line(study, trials))
+    for line in unchosen_lines(study, trials, store.url)[1:]:
+        show_line(line)
+
+
+def print_front(front: Front, best: Trial | None) -> None:
     """Print which configurations no other beats, that of the study's best trial marked."""
     show_line("")
     if not front.trials:
@@ -20,7 +39,7 @@ def print_front(front: Front, best: Trial) -> None:
         return
     table = new_table(front_sentence(front), "trial", *(one.words for one in front.objectives), "values")
     for trial in front.trials:
-        mark = " *" if trial.number == best.first_number else ""
+        mark = " *" if best is not None and trial.number == best.first_number else ""
         add_row(table, f"{trial.number}{mark}", *(one.text(trial) for one in front.objectives), values_words(trial))
     show(table, lines=len(front.trials))
 

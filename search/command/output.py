@@ -11,9 +11,10 @@ from typing import Any
 
 from ...spaces.transfer import bracket
 from ...studies.export import INTERNAL
+from ...studies.front import NOBODY, weighed_of
 from ...studies.records import Model, Study, StudySummary, Trial, TrialState
 from ..data.streams import steps_at
-from ..objectives import weighed_of
+from ..sampling.steering import steers_by_all
 from ..sparkline import curve_of, ends_of, sparkline
 from ..strategy import Strategy
 from ..talk import as_typed, store_flag
@@ -162,7 +163,7 @@ def studies_table(summaries: Sequence[StudySummary]) -> None:
     """Print a line a study."""
     table = new_table("", "study", "task", "model", "objective", "trials", "failed", "best")
     for one in summaries:
-        done = f"{one.complete + one.pruned}/{one.study.trials}"
+        done = f"{one.done}/{one.study.trials}"
         study = one.study
         add_row(
             table,
@@ -194,7 +195,8 @@ def print_check(problem: Any, trials: int, strategy: Strategy, *, as_json: bool)
         "task": problem.task_name,
         "model": problem.model_name,
         "objective": f"{problem.objective.name} ({problem.objective.direction})",
-        **({"weighed against": ", ".join(one.words for one in problem.weighed)} if problem.weighed else {}),
+        **_beside(problem, strategy),
+        **({"constraints": ", ".join(one.words for one in plan.constraints)} if plan.constraints else {}),
         "rows": ", ".join(f"{name} {count}" for name, count in rows.items()),
         "a trial trains on": learned_from(plan.fraction, rows.get("train"), problem.trainer.args),
         "trials": f"{trials}, proposed by {plan.sampler}, pruned by {plan.pruner}",
@@ -209,6 +211,16 @@ def print_check(problem: Any, trials: int, strategy: Strategy, *, as_json: bool)
         emit({"summary": summary, "identity": problem.identity})
     else:
         mapping_table("ready to search", summary)
+
+
+def _beside(problem: Any, strategy: Strategy) -> dict[str, str]:
+    """Return the objectives beside the first, whether they steer, and then how a winner is chosen."""
+    if not problem.weighed:
+        return {}
+    others = ", ".join(one.words for one in problem.weighed)
+    if not steers_by_all(problem.plan.sampler):
+        return {"weighed against": others}
+    return {"steered by, too": others, "winner": f"chosen from the front by {strategy.choose or NOBODY}"}
 
 
 def learned_from(fraction: float, rows: int | None, args: Any) -> str:

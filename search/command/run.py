@@ -13,6 +13,7 @@ from typing import Any
 from ...spaces.errors import BadInput, HpsearchError
 from ...spaces.space import Space
 from ...studies.file_system import can_be_shared, check_shared
+from ...studies.front import RULES
 from ...studies.records import Model, Study, Trial
 from ...studies.store import StudyStore
 from ..checks import (
@@ -24,6 +25,7 @@ from ..checks import (
     check_timeout,
     check_trials,
 )
+from ..constraints import check_constraints, constraints_asked
 from ..interrupts import raise_if_interrupted
 from ..limits import Limits
 from ..objectives import first_and_weighed
@@ -35,13 +37,15 @@ from ..sampling.belief import check_belief
 from ..sampling.other_study import check_from
 from ..sampling.priors import Prior
 from ..sampling.samplers import check_pruner, check_sampler
+from ..sampling.steering import check_steering, steers_by_all
 from ..stored_problem import problem_of, space_of, stored_problem, study_name, task_of
-from ..strategy import Strategy, strategy_for
+from ..strategy import NONE, Strategy, strategy_for
 from ..talk import as_typed, tell
 from ..trackers.trackers import check_trackers, trackers_of
 from ..view import View, view_for
 from ..winner.push import check_token, push
 from ..workers.workers import ALONE, AUTO, Workers
+from .front import show_unchosen
 from .output import next_commands, outcome_json, outcome_table, print_check, print_replay
 from .printing import emit, show_line
 
@@ -53,11 +57,15 @@ def run_search(options: RunOptions, *, as_json: bool) -> None:
     with view_for(quiet=options.quiet) as view:
         run = searched(options, space, workers, view, strategy=strategy_for(options))
         from ..winner.adopt import adopt  # with torch, which takes seconds: something is shown before that
-        from ..winner.retrain import retrain, winner
+        from ..winner.retrain import has_unchosen_front, retrain, winner
 
-        best = winner(run)
-        model = None if options.no_retrain else adopt(run, best) or retrain(run, best)
+        unchosen = has_unchosen_front(run)
+        best = None if unchosen else winner(run)
+        model = None if options.no_retrain or best is None else adopt(run, best) or retrain(run, best)
         predictions = predict_test_file(options, model)
+    if best is None:
+        show_unchosen(run.store, run.study, as_json=as_json)
+        return
     show_outcome(run.store, run.study, best, model, predictions=predictions, as_json=as_json, quiet=options.quiet)
 
 
@@ -134,6 +142,11 @@ def check_test_file(options: RunOptions) -> None:
     if options.no_retrain:
         raise BadInput(
             "--test-file is predicted by the retrained model, and --no-retrain makes none", hint="leave one of them out"
+        )
+    if steers_by_all(options.sampler) and options.choose is None:
+        raise BadInput(
+            f"--test-file is predicted by the retrained winner, and the front of --sampler {options.sampler} has none",
+            hint=f"name a rule that chooses it: --choose {' or '.join(RULES)}",
         )
 
 
@@ -333,9 +346,15 @@ def check_numbers(options: RunOptions) -> None:
         check_seed(options.seed)
     check_timeout(options.timeout)
     limits_of(options)
-    first_and_weighed(options.objective)
+    _, others = first_and_weighed(options.objective)
     check_score(options.score)
     check_select_on(options.select_on)
     check_sampler(options.sampler)
     check_pruner(options.pruner)
-    strategy_for(options)
+    check_steering(options.sampler, options.pruner, others, stop_when_flat=options.stop_when_flat)
+    check_constraints(
+        constraints_asked(options.constraint),
+        pruner=options.pruner,
+        fraction=options.subset,
+        finals=strategy_for(options).confirm != NONE,
+    )

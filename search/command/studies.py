@@ -9,23 +9,25 @@ from typing import Any, TypeVar
 
 from ...spaces.errors import BadInput
 from ...spaces.presets import PRESETS
+from ...studies.constraint import constraints_of, constraints_to_json
 from ...studies.export import FORMATS, export_document, write_export
+from ...studies.front import NOBODY, choice_of, front_of, weighed_of
 from ...studies.records import Study, Trial
 from ...studies.store import StudyStore
 from ...studies.url import safe_url
 from ...studies.worker import worker_name
+from ..constraints import none_feasible
 from ..limits import Limits
-from ..objectives import weighed_of
 from ..paths import DEFAULT_OUTPUT, StudyPaths
 from ..removal import remove
 from ..strategy import Strategy
 from ..talk import as_typed, tell
 from ..trackers.trackers import trackers_of
-from ..verdict.pareto import front_of
+from ..verdict.pareto import unchosen_lines
 from ..verdict.words import ledger_line, summary_lines
 from ..words import collapsed, duration, failure_words, failures, short_values, shown_params, size, worker_place
 from ..workers.study_watch import follow
-from .front import front_json, print_front
+from .front import front_json, print_front, show_unchosen
 from .output import mapping_table, short4, studies_table, trial_json, trials_table
 from .printing import add_row, emit, new_table, show, show_line
 
@@ -60,6 +62,8 @@ def show_study(store_url: str, name: str, *, as_json: bool) -> None:
         "limits": Limits.of(study).to_dict(),
         "strategy": Strategy.of(study).to_dict(),
         "weighed": [one.to_json() for one in weighed_of(study)],
+        "choice": choice_of(study),
+        "constraints": constraints_to_json(constraints_of(study)),
         "signal": study.signal,
         "verdict": study.verdict,
         "checkpoint_bytes": _on_disk(study, StudyPaths.checkpoint_bytes, 0),
@@ -76,7 +80,7 @@ def show_study(store_url: str, name: str, *, as_json: bool) -> None:
     best = {"best score": short4(summary["best_score"])}
     made = {f"model of trial {model['trial_number']}": model["folder"] for model in models}
     mapping_table(study.name, {**table, **best, **_standing(study, standing), **_plan(study), **made})
-    for line in summary_lines(study, trials, otherwise=""):
+    for line in [*summary_lines(study, trials, otherwise=""), *unchosen_lines(study, trials, store.url)]:
         show_line(line)
     if study.verdict:
         show_line(ledger_line(study.verdict))
@@ -110,7 +114,11 @@ def _standing(study: Study, standing: Mapping[str, Any]) -> dict[str, str]:
         "max failures": f"{limits['max_failures'] or study.trials} in a row",
         "trial timeout": "none" if timeout is None else f"{timeout} s",
         "strategy": f"{standing['strategy']['name']}, finals: {standing['strategy']['confirm']}",
-        "weighed against": ", ".join(one.words for one in weighed_of(study)),
+        "weighed against" if choice_of(study) is None else "steered by, too": ", ".join(
+            one.words for one in weighed_of(study)
+        ),
+        "winner": "" if (rule := choice_of(study)) is None else f"chosen from the front by {rule}",
+        "constraints": ", ".join(one.words for one in constraints_of(study)),
         "reports to": ", ".join(trackers_of(study)),
         "keep": f"{limits['keep']} checkpoint{'' if limits['keep'] == 1 else 's'}",
         "checkpoints": size(standing["checkpoint_bytes"]),
@@ -148,13 +156,17 @@ def show_best(store_url: str, name: str, *, as_json: bool) -> None:
     `checkpoint` is its folder on this machine, or null. Where another machine has it, `checkpoint_host` and
     `checkpoint_path` say which, and where on it; in the table that is `PATH on HOST`.
 
-    Below it, and under `front`, is the Pareto front of a study of several objectives; see `pareto.front_of`.
+    Below it, and under `front`, is the Pareto front of a study of several objectives; see `studies.front`. Where
+    nothing chooses a winner from it, it is all there is.
     """
     store = StudyStore.open(store_url)
     study = store.study(name)
+    front = front_of(study, store.trials(study.study_id)) if weighed_of(study) else None
+    if front is not None and front.trials and choice_of(study) == NOBODY:
+        show_unchosen(store, study, as_json=as_json)
+        return
     best = _best_of(store, study)
     kept = _checkpoint(study, best)
-    front = front_of(study, store.trials(study.study_id)) if weighed_of(study) else None
     if as_json:
         weighed = {} if front is None else {"front": front_json(front)}
         emit({"study": study.name, **trial_json(best), **kept, **weighed})
@@ -194,8 +206,9 @@ def _best_of(store: StudyStore, study: Study) -> Trial:
     if best is None:
         from ...studies.errors import TrialNotFound
 
+        none = none_feasible(study, store.trials(study.study_id))
         raise TrialNotFound(
-            f"no trial of {study.name!r} is complete yet",
+            f"{study.name!r} has no winner: {none}" if none else f"no trial of {study.name!r} is complete yet",
             hint=f"`hpsearch trials {as_typed(study.name)}` shows where it stands",
         )
     return best

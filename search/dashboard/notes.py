@@ -35,7 +35,7 @@ FILES = ("train_file", "validation_file", "data_dir")
 def study_attributes(summary: StudySummary) -> dict[str, Any]:
     """Return what a list of studies tells of one."""
     study = summary.study
-    done = f"{summary.complete + summary.pruned} of {study.trials}"
+    done = f"{summary.done} of {study.trials}"
     more = f", and {summary.later_done} of {summary.later} on more data" if summary.later else ""
     outcome = (summary_lines(study, [], otherwise="") or [""])[0] or headline(summary)
     told = {"outcome": outcome, "trials": f"{done}{more}", "task": study.task, "model": study.model}
@@ -48,7 +48,12 @@ def headline(summary: StudySummary) -> str:
         return f"{summary.running} trial{' is' if summary.running == 1 else 's are'} running"
     if summary.later > summary.later_done:
         return f"{summary.later_done} of {summary.later} trials on more data are done"
-    ends = {"complete": summary.complete, "failed": summary.failed, "pruned": summary.pruned}
+    ends = {
+        "complete": summary.complete,
+        "infeasible": summary.infeasible,
+        "failed": summary.failed,
+        "pruned": summary.pruned,
+    }
     found = [name for name, count in ends.items() if count]
     if not found:
         return "no trial has begun yet"

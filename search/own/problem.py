@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from ...spaces.space import Space
+from ...studies.constraint import constraints_of
 from ...studies.identity import ensure_same_problem
 from ...studies.objective import Objective
 from ...studies.records import Study
+from ..constraints import constraints_asked
 from ..making.making import Making
 from ..objectives import first_and_weighed
 from ..options import RunOptions
 from ..plan import Plan
 from ..problem import Problem
 from ..sampling.population import score_from
-from ..strategy import strategy_for
+from ..strategy import kept_for, strategy_for
 from ..trainer_problem import HALF, checked_problem, trainer_problem, trainer_seed
 from .code import OwnCode, short_name
 from .factory import making_from
@@ -50,12 +52,14 @@ def study_problem(code: OwnCode, study: Study) -> Problem:
         score_from=identity["score"],
         sampler=identity["sampler"],
         pruner=identity["pruner"],
+        constraints=constraints_of(study),
     )
     making = making_of(code, space, seed_before(study))
     problem = trainer_problem(
         making,
         plan,
         Objective(identity["objective"], identity["direction"]),
+        weighed=tuple(Objective(**one) for one in identity.get("beside", ())),
         half=identity.get("report") == HALF,
         report=report_of(study),
     )
@@ -90,9 +94,10 @@ def own_problem(options: RunOptions, space: Space) -> Problem:
         score_from=score_from(options.pruner, options.score),
         sampler=options.sampler,
         pruner=options.pruner,
+        constraints=constraints_asked(options.constraint),
     )
     objective, weighed = first_and_weighed(options.objective)
-    confirm = strategy_for(options).confirm
+    confirm = kept_for(strategy_for(options), options.sampler, options.confirm)
     report = None if options.report_data is None else report_rows(options.report_data)
     problem = checked_problem(
         making, plan, objective or LOSS, options.direction, weighed, confirm=confirm, report=report

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from ...studies.front import NOBODY, Front, choice_of, front_of
 from ...studies.objective import Objective
 from ...studies.plain import mapping_of
 from ...studies.records import Failure, Model, Phase, Study, Trial, TrialState
 from ...studies.store import StudyStore
-from ..verdict.pareto import Front, front_of
+from ..constraints import none_feasible
+from ..verdict.pareto import front_sentence
 from ..verdict.words import summary_lines
 from ..words import baseline_of, gain_words, shown_params
 
@@ -104,13 +106,15 @@ class Facts:
     def standing(self) -> str:
         """Return one sentence: how far the study is."""
         study, states = self.study, Counter(one.state for one in self.searched)
-        done = states[TrialState.COMPLETE] + states[TrialState.PRUNED]
+        done = sum(count for state, count in states.items() if state.is_done)
         if not self.trials:
             return f"No trial has started yet: {study.trials} were asked for."
         if self.counts[TrialState.RUNNING]:
             return f"The search is running: {done} of {study.trials} trials have ended, {_running(self.counts)}."
         if self.counts[TrialState.COMPLETE]:
             return f"{done} of {study.trials} trials have ended."
+        if none := none_feasible(study, self.trials):
+            return f"There is no winner: {none}."
         if states[TrialState.PRUNED]:
             return f"Every trial that ended was stopped early ({states[TrialState.PRUNED]} pruned): there is no winner."
         if states[TrialState.FAILED]:
@@ -124,6 +128,8 @@ class Facts:
 
     def _otherwise(self) -> str:
         """Return the answer where nothing was compared."""
+        if self.best is None and self.front is not None and self.front.trials and choice_of(self.study) == NOBODY:
+            return f"{front_sentence(self.front)}; no winner is chosen from it. {self.standing}"
         if self.best is None or self.best.score is None:
             return self.standing
         if self.best.failure is Failure.COLLAPSED:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from ...studies.front import Front
 from ...studies.objective import Objective
 from ...studies.records import Trial
-from ..verdict.pareto import Front
 from .facts import Facts
 from .figures import BASELINE, COLOURS, WINNER, Picture, escaped, thinned, words
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ...spaces.space import Space
 from ...studies.errors import ConfigurationTaken
 from ...studies.identity import fingerprint
+from ...studies.objective import Objective
 from ...studies.records import Phase, Trial
+from ...studies.several_storage import with_several
 from ...studies.store import StudyStore
 from ..memory import ran_out_of_memory, to_try_again
 from .around_prior import AroundPrior
@@ -19,6 +21,7 @@ from .belief import Belief, turn
 from .priors import Prior
 from .proposals import DRAWS, Proposals, Wanted, left
 from .samplers import grid, make_sampler, seed_of
+from .steering import steers_by_all
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -36,6 +39,7 @@ class Chooser:
     study_id: int
     own_sampler: BaseSampler | None = None  #: the user's, in the place of the one of that name
     priors: Sequence[Prior] = ()  #: configurations of other studies, the most promising first
+    objectives: Sequence[Objective] = ()  #: all of the study, which some samplers steer by
 
     def proposals(self, trial: Trial) -> Proposals:
         """Return the sampler of one claimed trial.
@@ -53,6 +57,7 @@ class Chooser:
             first=self.first(trial.number, belief),
             draws=0 if is_grid else DRAWS,
             before=trial.params,
+            seen=self.seen,
             reserve=lambda wanted: self.reserve(trial, wanted),
         )
 
@@ -69,6 +74,12 @@ class Chooser:
         if belief is None or draw >= DRAWS // 2:
             return sampler
         return AroundPrior(belief, sampler, seed_of(self.seed, place, draw))
+
+    def seen(self, study: Any) -> Any:
+        """Return Optuna's study as the sampler is to see it: with all objectives, where it steers by them."""
+        if not steers_by_all(self.sampler):
+            return study
+        return with_several(study, self.objectives, lambda: self.store.trials(self.study_id))
 
     def first(self, number: int, belief: Belief | None = None) -> list[Wanted]:
         """Return what trial `number` tries before anything is drawn, if nobody has it."""

@@ -13,6 +13,7 @@ from ...spaces.errors import BadInput
 from ...spaces.stock_trial import ReplayedTrial
 from ...studies.records import Trial
 from .samplers import check_pruner, check_sampler
+from .steering import OWN
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -44,8 +45,12 @@ class OptunaParts:
         pruner: str | BasePruner,
         callbacks: Sequence[Callback] = (),
         hp_name: Callable[[Any], str] | None = None,
+        *,
+        several: bool = False,
     ) -> OptunaParts:
-        """Return them. Raises `BadInput` for what is none, and for a sampler that reads pickles from the store."""
+        """Return them; of `several` objectives a sampler that is an object steers by all, as in a study of Optuna's.
+
+        Raises `BadInput` for what is none, and for a sampler that reads pickles from the store."""
         from optuna.pruners import BasePruner
         from optuna.samplers import BaseSampler
 
@@ -59,7 +64,7 @@ class OptunaParts:
         return cls(
             sampler=own_sampler,
             pruner=own_pruner,
-            sampler_name=check_sampler(str(sampler)) if own_sampler is None else type(own_sampler).__name__,
+            sampler_name=check_sampler(str(sampler)) if own_sampler is None else own_name(own_sampler, several),
             pruner_name=check_pruner(str(pruner)) if own_pruner is None else type(own_pruner).__name__,
             callbacks=tuple(callbacks),
             hp_name=hp_name,
@@ -88,6 +93,11 @@ class OptunaParts:
         for callback in self.callbacks:
             callback(study, storage.get_trial(trial_id))
         return bool(study._stop_flag)
+
+
+def own_name(sampler: BaseSampler, several: bool) -> str:
+    """Return what stands for a sampler that is an object."""
+    return (OWN if several else "") + type(sampler).__name__
 
 
 NO_PARTS = OptunaParts()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from optuna.pruners import BasePruner
 from ...spaces.optuna_space import suggest
 from ...spaces.space import Space
 from ...studies.claimed_storage import FAILURE, OUTSIDE, told
+from ...studies.constraint import Constraint, violations
 from ...studies.records import Trial
 from .proposals import Proposals
 
@@ -26,6 +27,7 @@ class OptunaTrial:
     space: Space
     proposals: Proposals
     pruner: BasePruner
+    constraints: Sequence[Constraint] = ()  #: which samplers and plain Optuna know the infeasible trials by
     study: Any = field(init=False, default=None)
     trial: Any = field(init=False, default=None)
 
@@ -58,6 +60,8 @@ class OptunaTrial:
             return
         if ended.failure is not None:
             self.trial.set_user_attr(FAILURE, ended.failure.value)
+        for name, outside in violations(self.constraints, ended).items():
+            self.trial.set_constraint(name, outside)
         state, values = told(ended)
         pruned = state is optuna.trial.TrialState.PRUNED  # whose value is the last one that was reported
         self.study.tell(self.trial, None if pruned else values, state=state, skip_if_finished=True)

@@ -51,6 +51,7 @@ class Proposals(BaseSampler):
     first: Sequence[Wanted] = ()  #: what to try before anything is drawn
     draws: int = DRAWS
     before: Values | None = None  #: what the trial had in an attempt that was lost
+    seen: Callable[[Any], Any] = lambda study: study  #: Optuna's study as the sampler is to see it
     reserve: Callable[[Wanted], bool] = lambda wanted: True  #: whether nobody else has it, and now this trial does
     chosen: dict[str, Any] = field(default_factory=dict)
     drew: list[BaseSampler] = field(default_factory=list)
@@ -69,8 +70,9 @@ class Proposals(BaseSampler):
     def candidates(self, study: Any, trial: Any) -> Iterator[Wanted]:
         """Yield configurations, the most wanted first."""
         yield from self.first
+        seen = self.seen(study)
         for draw in range(self.draws):
-            yield Wanted(self.drawn(self.make(draw), study, trial))
+            yield Wanted(self.drawn(self.make(draw), seen, trial))
         if self.draws:
             yield from map(Wanted, shuffled(self.space, self.seed))
 

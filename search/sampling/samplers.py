@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ...spaces.errors import BadInput, did_you_mean
 from ...spaces.space import Space
 from ..trial.budget import percent
+from .steering import SEVERAL
 
 if TYPE_CHECKING:
     import optuna
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
 #: Trials before a model-based sampler starts to model, the baseline among them. Optuna's default of 10 would make a
 #: search of ten trials a random one.
 STARTUP = 5
+#: Trials of a generation of NSGA-II. Optuna's 50 would make a search of fifty trials a random one; with eight, two of
+#: ten trials have parents, and fifty are six generations. On three made-up pairs of objectives fewer than eight were
+#: worse than random trials where random ones do well, and more were slower where they do badly.
+POPULATION = 8
 #: Values a continuous parameter takes in a grid.
 GRID_POINTS = 4
 
 #: Not CMA-ES: Optuna keeps its state as a pickle in the database, and nothing is unpickled from a store.
-SAMPLERS = ("tpe", "random", "grid", "gp", "qmc")
+SAMPLERS = ("tpe", "random", "grid", "gp", "qmc", *SEVERAL)
 #: What `pbt` does is not a pruner's work: see `population`.
 PRUNERS = ("none", "median", "asha", "hyperband", "pbt")
 
@@ -59,6 +64,9 @@ def make_sampler(name: str, *, study_seed: int, number: int, draw: int = 0) -> o
     seed = seed_of(study_seed, number, draw)
     makers: dict[str, Callable[[], Any]] = {
         "tpe": lambda: samplers.TPESampler(seed=seed, n_startup_trials=STARTUP),
+        # With several directions the same is multi-objective TPE (Ozaki et al. 2020, 2022).
+        "motpe": lambda: samplers.TPESampler(seed=seed, n_startup_trials=STARTUP),
+        "nsga2": lambda: samplers.NSGAIISampler(seed=seed, population_size=POPULATION),
         "random": lambda: samplers.RandomSampler(seed=seed),
         "gp": lambda: samplers.GPSampler(seed=seed, n_startup_trials=STARTUP),
         # One sequence for the whole study; its place in it is kept in the store.

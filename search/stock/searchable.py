@@ -79,6 +79,8 @@ class Searchable:
             direction = list(options.pop("directions"))
         if not options.pop("load_if_exists", True):
             check_is_new(options)
+        if isinstance(direction, list) and len(direction) > 1:
+            options.setdefault("sampler", "motpe")  # Optuna's default for several objectives, which steers by all
         space, called = self.space_of(hp_space)
         study = search_trainer(
             self.trainer,
@@ -92,7 +94,7 @@ class Searchable:
                 **options,
             },
         )
-        if study.front:
+        if len(study.values(study.trials[0])) > 1:
             return [run_of(study, one, called) for one in study.front]
         return run_of(study, study.best, called)
 

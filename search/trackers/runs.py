@@ -79,7 +79,7 @@ class Ending:
     @property
     def is_good(self) -> bool:
         """Whether the trial came to its end."""
-        return self.state == TrialState.COMPLETE
+        return self.state in (TrialState.COMPLETE, TrialState.INFEASIBLE)
 
     def words(self) -> dict[str, str]:
         """Return what is known, as text."""
@@ -202,8 +202,9 @@ class MLflowRun(TrackerRun):
         self.set_tags(ending.words())
         if ending.score is not None:
             self.log_metrics({"score": ending.score})
-        statuses = {TrialState.COMPLETE: "FINISHED", TrialState.FAILED: "FAILED", TrialState.WAITING: "SCHEDULED"}
-        self.client.set_terminated(self.run_id, statuses.get(ending.state, "KILLED"))  # type: ignore[call-overload]
+        statuses: dict[str, str] = {TrialState.FAILED: "FAILED", TrialState.WAITING: "SCHEDULED"}
+        status = "FINISHED" if ending.is_good else statuses.get(ending.state, "KILLED")
+        self.client.set_terminated(self.run_id, status)
 
 
 def mlflow_experiment(study: Study) -> tuple[Any, str]:

@@ -6,7 +6,7 @@ The Trainer side is `trainer`; the row is `studies.records.Trial`; the loop over
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -15,7 +15,9 @@ import optuna
 from transformers import TrainerCallback
 
 from ...studies.claimed_storage import PHASE
+from ...studies.constraint import Constraint
 from ...studies.errors import LeaseLost, TrialFinished, TrialNotFound
+from ...studies.objective import SECONDS, TRAIN
 from ...studies.outbox import Outbox
 from ...studies.records import Failure, Phase, Trial, TrialState
 from ...studies.store import StudyStore
@@ -30,7 +32,7 @@ from .configuration import Configuration
 from .ledger import STORE, Ledger, LedgerCallback
 from .outputs import keep_outputs
 from .predictions import report_predictions
-from .training import Evaluation, Training
+from .training import Evaluation, Training, finite_score
 
 
 @dataclass(kw_only=True)
@@ -46,6 +48,7 @@ class TrialRun(Training):
     seed: int
     segment: Segment = BEGINNING
     looks: int = LOOKS  #: how often it is evaluated
+    constraints: Sequence[Constraint] = ()  #: what it must keep to, to be the winner
     population: Population | None = None  #: whom the trial waits for at each rung, if for anybody
     clock: Callable[[], float] = time.perf_counter
     tracking: Tracking | None = None  #: whom it tells what it logs
@@ -156,8 +159,8 @@ class TrialRun(Training):
     def complete(self) -> None:
         """Write down that the training came to its end.
 
-        Raises `NoObjective` without a score, `NothingTrained` where no weight was changed, and `TrialPaused` where the
-        end was that of a segment, whose steps may all have been those of a warm-up.
+        Raises `NoObjective` without a score or a number that is bounded, `NothingTrained` where no weight was changed,
+        and `TrialPaused` where the end was that of a segment, whose steps may all have been those of a warm-up.
         """
         goes_on = self.budget.stopped is None and bool(self.evaluations) and self.evaluations[-1].share < 1
         if self.population is not None and goes_on:
@@ -166,10 +169,22 @@ class TrialRun(Training):
         scored = self.scored
         if scored is None:
             raise NoObjective("the training ended without an evaluation")
-        if scored.collapsed and not self.objective.is_loss:  # a loss still tells such models apart
+        broken = [words for one in self.constraints if (words := one.broken(self.bounded(one, scored)))]
+        if broken:
+            self._finish(TrialState.INFEASIBLE, message="; ".join(broken))
+        elif scored.collapsed and not self.objective.is_loss:  # a loss still tells such models apart
             self._finish(TrialState.COMPLETE, Failure.COLLAPSED, "the model predicts the same for every row")
         else:
             self._finish(TrialState.COMPLETE)
+
+    def bounded(self, constraint: Constraint, scored: Evaluation) -> float:
+        """Return the number that a constraint bounds, as of the evaluation that gives the trial its score.
+
+        Raises `NoObjective` and `NonFiniteScore`, as for an objective.
+        """
+        if constraint.name == SECONDS:
+            return self.seconds().get(TRAIN, 0.0)
+        return finite_score(scored.metrics, constraint.name)
 
     def pause(self, population: Population) -> NoReturn:
         """Let the trial wait at the rung it has reached, with its weights; raises `TrialPaused`."""

@@ -78,7 +78,7 @@ def at_full_size(trials: Sequence[Trial], best: Trial) -> dict[int, dict[int, Tr
     """Return configuration -> seed -> the complete trial at the fraction of the best one."""
     found: dict[int, dict[int, Trial]] = defaultdict(dict)
     for one in trials:
-        if one.state is TrialState.COMPLETE and one.fraction == best.fraction and one.seed is not None:
+        if one.state.ran_through and one.fraction == best.fraction and one.seed is not None:
             found[one.first_number].setdefault(one.seed, one)
     return dict(found)
 
@@ -252,7 +252,7 @@ def cost(trials: Sequence[Trial]) -> dict[str, Any]:
 
 def full_training(trials: Sequence[Trial]) -> float | None:
     """Return the seconds of one training of the baseline on all the data, from the largest share it was trained on."""
-    runs = [one for one in trials if one.baseline and one.state is TrialState.COMPLETE and one.fraction]
+    runs = [one for one in trials if one.baseline and one.state.ran_through and one.fraction]
     if not runs:
         return None
     largest = max(runs, key=lambda one: (one.fraction or 0.0, -one.number))

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...studies.records import Study, Trial
 from ..words import duration
+from .pareto import choice_line
 from .same_curves import same_curve_lines
 from .signal_words import signal_words
 
@@ -22,6 +23,7 @@ def summary_lines(study: Study, trials: Sequence[Trial], *, otherwise: str) -> l
         return [otherwise]
     lines = (
         gain_line(verdict, trials) or otherwise,
+        choice_line(study, trials, verdict["winner"]),
         *same_curve_lines(trials),
         signal_words(study.signal or {}, study.spec["identity"].get("fraction", 1.0)),
         *finalist_lines(verdict),

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
-from ...studies.records import Failure, Phase, Trial, TrialState
+from ...studies.records import Failure, Phase, Trial
 from ..markdown import bullets, code, table, text
 from ..model.adapters import ADAPTER
 from ..model.models import TINY
@@ -193,8 +193,7 @@ def search_lines(facts: Facts) -> list[str]:
 
 def count(facts: Facts, phase: Phase) -> int:
     """Return how many trials of a phase came to an end other than a failure."""
-    done = (TrialState.COMPLETE, TrialState.PRUNED)
-    return sum(one.phase is phase and one.state in done for one in facts.trials)
+    return sum(one.phase is phase and one.state.is_done for one in facts.trials)
 
 
 def sentence(line: str) -> str:

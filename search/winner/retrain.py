@@ -14,8 +14,10 @@ from typing import Any
 
 from ...spaces.errors import BadInput, HpsearchError
 from ...spaces.transfer import handed_over
+from ...studies.front import NOBODY, choice_of, front_of
 from ...studies.records import Model, Trial, TrialState
 from ..accelerate_state import accelerate_state_kept
+from ..constraints import none_feasible
 from ..data.splits import row_count
 from ..failures import ends_search
 from ..model.adapters import save_model
@@ -185,11 +187,29 @@ def check_target(target: Path) -> None:
 
 
 def winner(run: StudyRun) -> Trial:
-    """Return the study's best trial. Raises `HpsearchError` if none is complete."""
+    """Return the study's best trial. Raises `HpsearchError` if none is complete, or nothing is chosen from a front."""
     best = run.store.best(run.study.study_id)
+    if best is None and has_unchosen_front(run):
+        raise HpsearchError(
+            f"no winner is chosen from the front of {run.study.name!r}",
+            hint=f"`hpsearch best {as_typed(run.study.name)}` shows it: name one of its trials (--trial N, trial=N)",
+        )
+    if best is None and (none := none_feasible(run.study, run.store.trials(run.study.study_id))):
+        raise HpsearchError(
+            f"{run.study.name!r} has no winner: {none}",
+            hint=f"`hpsearch retrain {as_typed(run.study.name)} --trial N` trains one all the same",
+        )
     if best is None:
         raise HpsearchError(
             f"no trial of {run.study.name!r} is complete, so there is nothing to retrain",
             hint=f"`hpsearch trials {as_typed(run.study.name)}` shows why",
         )
     return best
+
+
+def has_unchosen_front(run: StudyRun) -> bool:
+    """Return whether a study ended with a front from which nothing chooses a winner."""
+    if choice_of(run.study) != NOBODY:
+        return False
+    front = front_of(run.study, run.store.trials(run.study.study_id))
+    return front is not None and bool(front.trials)

@@ -174,7 +174,7 @@ class Crew:
         if not dead:
             return
         summary = self.store.summary(self.study.study_id)
-        done = summary.complete + summary.pruned + summary.failed + summary.later_done
+        done = summary.done + summary.failed + summary.later_done
         self.deaths = len(dead) if done > self.done else self.deaths + len(dead)
         self.done = done
         if self.deaths > DEATHS * len(self.members):

@@ -40,7 +40,7 @@ class StudyWatch:
         summary = self.store.summary(self.study.study_id)
         self.ended = {trial.number for trial in self._recent()}
         self.later = summary.later
-        self.view.search_started(self.study, summary.complete + summary.pruned)
+        self.view.search_started(self.study, summary.done)
         if self.later:
             self.view.more_to_run(self.study.trials + self.later, summary.later_done)
 
@@ -97,6 +97,6 @@ def follow(store: StudyStore, study: Study, *, sleep: Callable[[float], None] = 
 def is_over(store: StudyStore, study: Study, quiet: float) -> bool:
     """Return whether all that was asked for has ended, and nothing follows: there is a verdict, or it is `quiet`."""
     summary = store.summary(study.study_id)
-    if summary.complete + summary.pruned < summary.study.trials or summary.later_done < summary.later:
+    if summary.done < summary.study.trials or summary.later_done < summary.later:
         return False
     return not store.running(study.study_id) and (bool(summary.study.verdict) or quiet >= QUIET_S)

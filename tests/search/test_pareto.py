@@ -17,14 +17,14 @@ import optuna
 import pytest
 
 from hpsearch.search.command.output import next_commands
-from hpsearch.search.objectives import first_and_weighed, objectives_of, weighed_by_name, weighed_of
+from hpsearch.search.objectives import first_and_weighed, weighed_by_name
 from hpsearch.search.options import RunOptions
 from hpsearch.search.reproduce import recipe
 from hpsearch.search.stored_problem import kept_options, options_of
 from hpsearch.search.sweep.file import read_sweep
 from hpsearch.search.trial import ledger
-from hpsearch.search.verdict.pareto import front_of, pareto_front
 from hpsearch.spaces.errors import BadInput
+from hpsearch.studies.front import front_of, objectives_of, pareto_front, weighed_of
 from hpsearch.studies.objective import SECONDS, TRAIN, Objective
 from hpsearch.studies.records import Failure, Phase, Study, Trial, TrialState
 from hpsearch.studies.store import StudyStore

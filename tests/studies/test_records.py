@@ -16,8 +16,8 @@ from .making import HandClock, claimed, completed, make_study
 
 
 def test_only_the_enum_knows_the_last_states():
-    """Three states are last; nobody else lists them."""
-    assert ["COMPLETE", "PRUNED", "FAILED"] == [state.value for state in TrialState if state.is_finished]
+    """Four states are last; nobody else lists them."""
+    assert ["COMPLETE", "INFEASIBLE", "PRUNED", "FAILED"] == [state.value for state in TrialState if state.is_finished]
 
 
 def test_records_cannot_be_changed():
