@@ -9,6 +9,7 @@ from typing import Any
 import transformers
 
 from ...spaces.adapter_fields import adapter_settings
+from ...spaces.inside import nested
 from ..model.adapters import adapted
 from ..model.generation import with_generation
 from .wish import Wish
@@ -21,8 +22,8 @@ class FreshModel:
         self.model_init, self.wish, self.generation = model_init, wish, generation
 
     def __call__(self) -> Any:
-        """Return a new model; a `model_init` that takes an argument receives the `model.*` values."""
-        given = (dict(self.wish.model),) if takes_values(self.model_init) else ()
+        """Return a new model; a `model_init` that takes an argument receives the `model.*` values, nested."""
+        given = (nested(self.wish.model),) if takes_values(self.model_init) else ()
         model = with_generation(self.model_init(*given), self.generation)
         return adapted(model, self.wish.peft) if self.wish.peft else model
 
