@@ -80,7 +80,9 @@ def check(
         elif section == "peft":
             _check_adapter(name, key, parameter, field_types(lora_config()))
         elif section == "data" or model is not None:
-            _check_key(name, key, (data if section == "data" else model) or ())
+            known_there = (data if section == "data" else model) or ()
+            _check_key(name, key, known_there)
+            _check_mapping(name, key, parameter.ends[0], known_there)
 
 
 def _section(name: str) -> tuple[str, str]:
@@ -90,13 +92,28 @@ def _section(name: str) -> tuple[str, str]:
 
 
 def _check_key(name: str, key: str, known: Collection[str]) -> None:
-    parts = key.split(".")
-    inside = [".".join([*parts[:count], "*"]) for count in range(1, len(parts))]
-    if key not in known and not any(part in known for part in inside):
+    if key not in known and not any(part in known for part in _patterns(key)):
         section = name.partition(".")[0]
         names = [one for one in known if not one.endswith(".*")]
         hint = did_you_mean(key, names) if names else f"nothing of the {section} can be in a space here"
         raise BadInput(f"{name} is nothing the {section} knows", hint=hint)
+
+
+def _patterns(key: str) -> list[str]:
+    """Return what stands for anything inside of what a name is inside of: `a.*` and `a.b.*` for `a.b.c`."""
+    parts = key.split(".")
+    return [".".join([*parts[:count], "*"]) for count in range(1, len(parts))]
+
+
+def _check_mapping(name: str, key: str, value: Any, known: Collection[str]) -> None:
+    """Raise BadInput for a mapping where a single value is held, and for a name in it that nothing has."""
+    if not isinstance(value, Mapping):
+        return
+    if not any(part in known for part in _patterns(f"{key}.*")) and not any(one.startswith(f"{key}.") for one in known):
+        raise BadInput(f"{name} holds a single value, not {shown(value)}", hint=advice(value, []))
+    for inner, one in value.items():
+        _check_key(f"{name}.{inner}", f"{key}.{inner}", known)
+        _check_mapping(f"{name}.{inner}", f"{key}.{inner}", one, known)
 
 
 def _check_argument(name: str, parameter: Parameter, types: Mapping[str, Any], others: Collection[str]) -> None:

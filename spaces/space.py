@@ -115,7 +115,8 @@ class Space:
     def as_it_is(self, values: Mapping[str, Any], fixed: Collection[str] = ()) -> dict[str, Value]:
         """Return `values` as a configuration of this space's names, inside of it or not; `fixed` ones are constants.
 
-        Which names count is as for the nearest configuration inside; what is not in `values` is that one's.
+        Which names count is as for the nearest configuration inside; what is not in `values` is that one's, and is left
+        out where it does not count beside the values that are.
         """
 
         def own(name: str, nearest: Value) -> Value:
@@ -123,7 +124,11 @@ class Space:
             inside = name in fixed or self._parameters[name].contains(given)
             return given if not inside and (is_scalar(given) or isinstance(given, Mapping)) else nearest
 
-        return {name: own(name, nearest) for name, nearest in self.nearest(values).items()}
+        found: dict[str, Value] = {}
+        for name, nearest in self.nearest(values).items():
+            if name in values or met(self._parameters[name], found):
+                found[name] = own(name, nearest)
+        return found
 
     def nearest(self, values: Mapping[str, Any]) -> dict[str, Value]:
         """Return the configuration of this space that is nearest to `values`; the middle of what they lack.

@@ -44,6 +44,7 @@ def default_of(making: Making, args: Any, field: str, key: str) -> Any:
         checkpointing.FIELD: checkpointing.usual,
         checkpointing.ALIAS: checkpointing.usual,
         "model_init_kwargs": of_model,
+        "learning_rate_mapping": rate_of_all,
     }
     return known[field](making.template, args, key) if field in known else MISSING
 
@@ -51,6 +52,11 @@ def default_of(making: Making, args: Any, field: str, key: str) -> Any:
 def of_model(trainer: Any, args: Any, key: str) -> Any:
     """Return what the configuration of the model has that is loaded with these keyword arguments."""
     return getattr(getattr(trainer.model, "config", None), key, MISSING)
+
+
+def rate_of_all(trainer: Any, args: Any, key: str) -> Any:
+    """Return the learning rate of those parameters that sentence-transformers has no other one for."""
+    return args.learning_rate
 
 
 def arguments_of(making: Making, values: Mapping[str, Any]) -> Any:
