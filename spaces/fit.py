@@ -55,7 +55,7 @@ def described(kinds: Sequence[Any]) -> str:
     return " or ".join(names + words) or "what no space can hold"
 
 
-def advice(value: Value, kinds: Sequence[Any]) -> str | None:
+def advice(value: object, kinds: Sequence[Any]) -> str | None:
     """Return how to write a value that fits instead of `value`, or None when there is nothing to say."""
     if isinstance(value, str):
         known = _members(kinds) + _texts(kinds)

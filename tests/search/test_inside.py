@@ -21,11 +21,16 @@ from transformers import (
 from hpsearch import BadInput, Choice, Float, Int, Space
 from hpsearch.search.making.inner import WITHOUT
 from hpsearch.search.making.making import Making
+from hpsearch.search.options import assignments
 from hpsearch.search.plan import Plan
 from hpsearch.search.problem import Problem
+from hpsearch.search.reproduce import space_of, typed
 from hpsearch.search.trainer_problem import trainer_problem
 from hpsearch.search.trial.configuration import Configuration
 from hpsearch.search.trial.trainer import made
+from hpsearch.spaces import PRESETS
+
+from .command import COLUMNS, ONE_RUNG, TINY, done, write_word_data
 
 RATE = {"learning_rate": Float(1e-4, 1e-2, log=True)}
 MIN_LR = ["cosine_with_min_lr", "cosine_warmup_with_min_lr"]
@@ -368,3 +373,41 @@ def test_a_search_inside_a_field_is_kept_replayed_and_retrained(toy: Any) -> Non
         assert [] == study.replay(one.number).differences
     record = json.loads(Path(study.retrain().folder, "hpsearch.json").read_text())
     assert study.best.params[name] == record["configuration"]["args"]["lr_scheduler_kwargs"]["min_lr_rate"]
+
+
+def test_the_command_line_takes_names_inside_and_mappings(toy: Any) -> None:
+    """`--set` fixes a name inside, a file has a whole field and what is searched in it, and an export knows all."""
+    write_word_data(toy.folder)
+    rows = "train.csv"
+    Path("space.yaml").write_text(
+        "lr_scheduler_type: cosine_with_min_lr\n"
+        "lr_scheduler_kwargs: {min_lr: 1e-6}\n"
+        "lr_scheduler_kwargs.num_cycles: {choices: [0.25, 0.5]}\n"
+    )
+    words = ("--train-file", rows, *COLUMNS, *TINY, *ONE_RUNG, "--trials", 2, "--study", "inside", "--no-retrain")
+    said = done("run", *words, "--space", "space.yaml", "--set", "optim=sgd", "--set", "optim_args.momentum=0.9")
+    trials = done("trials", "inside", "--json").json()
+
+    assert "nobody says" not in said.err
+    params = [one["params"] for one in trials]
+    assert [0.5, 0.25] == [one["lr_scheduler_kwargs.num_cycles"] for one in params]
+    assert [{"min_lr": 1e-6}] * 2 == [one["lr_scheduler_kwargs"] for one in params]
+    assert {"min_lr": 1e-6, "num_cycles": 0.25} == trials[1]["config"]["args"]["lr_scheduler_kwargs"]
+    assert "momentum=0.9" == trials[1]["config"]["args"]["optim_args"]
+    assert "same" in done("replay", "inside", "--trial", 1).out
+    for form in ("json", "parquet", "csv"):
+        done("export", "inside", "--output", f"inside.{form}")
+    done("import", "inside.parquet", "--store", "sqlite:///other.db")
+    there = done("trials", "inside", "--json", "--store", "sqlite:///other.db").json()
+    assert trials[1]["params"] == there[1]["params"]
+
+
+def test_the_command_of_a_report_sets_mappings_again() -> None:
+    """What a report says to type gives the same space: mappings, truth values and numbers in them included."""
+    mapping = {"min_lr": 1e-6, "type": "x", "deep": {"on": True, "off": None}}
+    space = Space({**PRESETS["small"].parameters, "lr_scheduler_kwargs": {"value": mapping}, "optim_args.eps": 1e-7})
+    preset, constants, _ = space_of(space.to_dict()["parameters"])
+    words = [f"{name}={typed(value)}" for name, value in constants.items()]
+
+    assert "small" == preset
+    assert space == Space({**PRESETS["small"].parameters, **assignments(words, "--set")})
