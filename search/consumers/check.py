@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -76,7 +77,19 @@ def check_consumers(problem: Problem) -> None:
         is_asked = consumer.always or any(parted(name)[0] in consumer.fields for name in problem.plan.space.names)
         if is_asked and problem.making.ignores(consumer.fields[-1]) is None:
             for combination, args in combinations(problem, consumer.fields, consumer.beside):
-                consumer.check(problem.trainer, args, combination)
+                with complaint_of(combination):
+                    consumer.check(problem.trainer, args, combination)
+
+
+@contextlib.contextmanager
+def complaint_of(combination: Combination) -> Iterator[None]:
+    """Say of a complaint that it is of the baseline, whose values nobody has written into the space."""
+    try:
+        yield
+    except BadInput as error:
+        if not combination.is_baseline:
+            raise
+        raise BadInput(f"the baseline, which is trained first, cannot be had: {error}", hint=error.hint) from error
 
 
 def is_inner(name: str) -> bool:
@@ -98,7 +111,9 @@ def combinations(
         return
     baseline = {name: value for name, value in problem.baseline().items() if name in names}
     for values in (*islice(corners(plan.space, names), MOST), baseline):
-        combination = Combination(space=plan.space, values=values, fraction=plan.fraction)
+        combination = Combination(
+            space=plan.space, values=values, fraction=plan.fraction, is_baseline=values is baseline
+        )
         try:
             args = arguments_of(making, values)
         except BadInput:

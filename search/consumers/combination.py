@@ -20,6 +20,7 @@ class Combination:
     space: Space
     values: Mapping[str, Any]
     fraction: float  #: of the data that a search begins on
+    is_baseline: bool = False  #: whether it is what the user has, which may be outside the space
 
     def sets(self, field: str, key: str) -> bool:
         """Return whether it is the space that has a name inside of a field, or the field."""

@@ -29,6 +29,7 @@ from hpsearch.search.trainer_problem import trainer_problem
 from hpsearch.search.trial.configuration import Configuration
 from hpsearch.search.trial.trainer import made
 from hpsearch.spaces import PRESETS
+from hpsearch.studies.records import TrialState
 
 from .command import COLUMNS, ONE_RUNG, TINY, done, write_word_data
 
@@ -234,8 +235,8 @@ def seq2seq_trainer(toy: Any, **args: Any) -> Any:
         (
             {"lr_scheduler_type": Choice(MIN_LR), "lr_scheduler_kwargs.min_lr_rate": Float(0.0, 0.5)},
             {},
-            "lr_scheduler_type=linear does not take it",
-            "cosine_with_min_lr",
+            "the baseline, which is trained first, cannot be had: lr_scheduler_kwargs.min_lr_rate would reach nobody",
+            "when: {lr_scheduler_type: [cosine_with_min_lr",
         ),
         (
             {"lr_scheduler_type": "cosine_with_restarts", "lr_scheduler_kwargs.num_cycles": Choice(["a", 2])},
@@ -323,6 +324,35 @@ def test_a_condition_lets_each_schedule_have_its_own(toy: Any) -> None:
 
     assert {"lr_scheduler_type": "linear"} == problem.baseline()
     assert {"power": 2.0} == tried.args.lr_scheduler_kwargs
+
+
+def test_a_baseline_outside_the_space_has_none_of_its_conditional_names(toy: Any) -> None:
+    """The user's linear schedule is the baseline of a search of others, without what only these take."""
+    space = {
+        "lr_scheduler_type": Choice(MIN_LR),
+        "lr_scheduler_kwargs.min_lr_rate": Float(0.0, 0.5, when={"lr_scheduler_type": MIN_LR}),
+    }
+    study = toy.search(toy.trainer(), space=space, trials=2, subset=1.0)
+
+    assert [{"lr_scheduler_type": "linear"}, {"lr_scheduler_type", "lr_scheduler_kwargs.min_lr_rate"}] == [
+        study.trials[0].params,
+        set(study.trials[1].params),
+    ]
+    assert {TrialState.COMPLETE} == {one.state for one in study.trials}
+
+
+def test_other_values_of_a_configuration_stay_where_they_are(toy: Any) -> None:
+    """A value that changes on all the data changes inside of the fields that a trial had, and nothing beside it."""
+    space = {"optim": "sgd", "optim_args.momentum": Float(0.1, 0.9), "optim_args.nesterov": True}
+    given = {"lr_scheduler_type": "cosine", "lr_scheduler_kwargs": {"num_cycles": 2}, "optim_args": "momentum=0.5"}
+    problem = problem_of(toy, space, **given)
+    params = {"optim": "sgd", "optim_args.momentum": 0.4, "optim_args.nesterov": True}
+    before = Configuration.resolve(problem.making, params, fraction=0.5, seed=7)
+    after = before.with_values({"optim_args.momentum": 0.8, "lr_scheduler_kwargs.num_cycles": 1})
+
+    assert "momentum=0.8,nesterov=true" == after.args["optim_args"] == after.values["optim_args"]
+    assert {"num_cycles": 1} == after.args["lr_scheduler_kwargs"]
+    assert "momentum=0.4,nesterov=true" == before.args["optim_args"]
 
 
 def test_a_baseline_that_nobody_knows_is_said(toy: Any) -> None:
