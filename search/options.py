@@ -233,8 +233,10 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 
 def assignments(texts: list[str] | tuple[str, ...], flag: str) -> dict[str, Any]:
-    """Return `NAME=VALUE` texts as a mapping, values read as YAML scalars (numbers such as 3e-5 included)."""
+    """Return `NAME=VALUE` texts as a mapping, values read as YAML (numbers such as 3e-5 included)."""
     import yaml
+
+    from ..spaces.yaml_file import read_yaml_value
 
     values: dict[str, Any] = {}
     for text in texts:
@@ -242,9 +244,9 @@ def assignments(texts: list[str] | tuple[str, ...], flag: str) -> dict[str, Any]
         if not equals or not name.strip():
             raise BadInput(f"{flag} takes NAME=VALUE, got {text!r}")
         try:
-            values[name.strip()] = number_or(yaml.safe_load(value))
+            values[name.strip()] = number_or(read_yaml_value(value))
         except yaml.YAMLError:
-            raise BadInput(f"{flag} {text!r}: the value is not a YAML scalar") from None
+            raise BadInput(f"{flag} {text!r}: the value is not YAML") from None
     return values
 
 

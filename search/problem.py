@@ -11,14 +11,18 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
+from ..spaces.inside import MISSING, parted
+from ..spaces.parameters import Constant
 from ..spaces.presets import set_by_user
 from ..spaces.space import Space
 from ..studies.constraint import CONSTRAINTS, constraints_to_json
 from ..studies.objective import Objective
+from .consumers.usual import usual_inside
 from .data.prepared import check_subset
 from .data.splits import Splits, SplitSource, labels_of, row_count
 from .making.making import Making
 from .model.adapter_check import uses_adapters
+from .model.settings import setting
 from .plan import Plan
 from .sampling.population import PBT, check_changeable
 from .sampling.steering import steers_by_all
@@ -60,16 +64,39 @@ class Problem:
 
         Where a preset recommends values, it is these, and what it does not say is brought inside the space.
         """
+        defaults = self.usual_values()
+        return self.recommended({**defaults, **usual_inside(self.making, self.recommended(defaults))})
+
+    def usual_values(self) -> dict[str, Any]:
+        """Return what the template would train with, by the names of a space, but for what is inside of its fields."""
         names = [name for name in self.plan.space.names if "." not in name or self.making.decides(name)]
         defaults = {name: self.making.value_of(name) for name in names}
         defaults |= {f"model.{name}": value for name, value in _model_settings(self.trainer).items()}
+        defaults |= _part_settings(self.trainer, self.plan.space)
         defaults |= {"data.max_length": self.max_length}
         if uses_adapters(self.plan.space):
             defaults |= {f"peft.{name}": value for name, value in self.making.peft_values().items()}
-        values = {name: getattr(value, "value", value) for name, value in defaults.items()}
+        return {name: getattr(value, "value", value) for name, value in defaults.items()}
+
+    def recommended(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the configuration that is the baseline where these are what the template would train with."""
         if self.as_it_is:
-            return self.plan.space.as_it_is(values, fixed=set_by_user(self.plan.space))
-        return self.plan.space.baseline(values)
+            return self.plan.space.as_it_is(defaults, fixed=set_by_user(self.plan.space))
+        return self.plan.space.baseline(defaults)
+
+    def assumed(self) -> dict[str, Any]:
+        """Return those values of the baseline, inside of fields, of which nobody says what they are today."""
+        baseline = self.baseline()
+        known = {**self.usual_values(), **usual_inside(self.making, baseline)}
+        own = self.plan.space.parameters
+        return {
+            name: value
+            for name, value in baseline.items()
+            if is_inside(name)
+            and not self.making.decides(name)
+            and not isinstance(own[name], Constant)
+            and (known.get(name) is None is not value)
+        }
 
 
 def common_identity(
@@ -118,6 +145,20 @@ def rows_of(splits: Splits) -> dict[str, int]:
     """Return the number of rows of each split that there is; not of streams, which have none."""
     counts = {name: row_count(part) for name, part in splits._asdict().items() if part is not None}
     return {name: count for name, count in counts.items() if count is not None}
+
+
+def is_inside(name: str) -> bool:
+    """Return whether a name is inside of a field of the arguments, or of a part of the model's configuration."""
+    first, rest = parted(name)
+    return "." in rest if first == "model" else bool(rest) and first not in ("data", "peft")
+
+
+def _part_settings(trainer: Any, space: Space) -> dict[str, Any]:
+    """Return what the model's configuration has for those names of a space that are inside of one of its parts."""
+    config = getattr(trainer.model, "config", None)
+    names = [name for name in space.names if name.startswith("model.") and is_inside(name)]
+    found = {name: setting(config, parted(name)[1]) for name in names}
+    return {name: value for name, value in found.items() if value is not MISSING}
 
 
 def _model_settings(trainer: Any) -> Mapping[str, Any]:

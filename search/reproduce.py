@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..spaces.errors import BadInput
+from ..spaces.parameters import Constant
 from ..spaces.presets import PRESETS
 from ..spaces.space import Space
 from ..studies.front import objectives_of
@@ -44,7 +46,7 @@ def recipe(study: Study, *, to_publish: bool = False) -> Recipe:
     words += flags({**kept, "objective": objective_names(study, kept)})
     words += ["--space", preset or SPACE_FILE] if preset != "default" else []
     for name, value in constants.items():
-        words += ["--set", f"{name}={value}"]
+        words += ["--set", f"{name}={typed(value)}"]
     words += strategy_flags(Strategy.of(study)) + limit_flags(Limits.of(study))
     own = [str(word) for word in kept.get("words") or ()]
     words += ["--", *(map(last_part, own) if to_publish else own)] if own else []
@@ -98,7 +100,7 @@ def space_of(written: Mapping[str, Any]) -> tuple[str | None, dict[str, Any], st
         return None, {}, _yaml(written)
     for name, preset in PRESETS.items():
         constants = dict(_constants_on(preset, space))
-        if Space({**preset.parameters, **constants}) == space:
+        if Space({**preset.parameters, **{key: Constant(value) for key, value in constants.items()}}) == space:
             return name, constants, None
     return None, {}, _yaml(written)
 
@@ -109,6 +111,13 @@ def _constants_on(preset: Space, space: Space) -> Iterator[tuple[str, Any]]:
         parameter = space.parameters[name]
         if name not in space.searched and preset.parameters.get(name) != parameter:
             yield name, parameter.middle()
+
+
+def typed(value: Any) -> str:
+    """Return a constant as `--set` takes it."""
+    if isinstance(value, Mapping):
+        return json.dumps({"value": value})
+    return str(value) if isinstance(value, str | float) else json.dumps(value)
 
 
 def _yaml(written: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from ..spaces import binding
 from ..spaces.errors import BadInput
 from ..spaces.space import Space
 from ..studies.objective import SECONDS, Objective, typed
+from .consumers.check import assumed_words, check_consumers
 from .data.collator import TaskCollator
 from .data.prepared import TRAIN, VALIDATION, Prepared, check_length, prepare
 from .data.raw import RawData
@@ -132,6 +134,8 @@ def task_problem(
         notes={"model": model.name, "rows": rows_of(source.splits({})), "task": task.to_dict()},
         remarks=(*raw.notes, f"precision {precision}: {why}", *cautions(model, trainer, source, plan)),
     )
+    check_consumers(problem)
+    problem = dataclasses.replace(problem, remarks=(*problem.remarks, *assumed_words(problem.assumed())))
     if code.compute_metrics is not None:
         try_out(problem)
     check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)

@@ -12,6 +12,7 @@ from ..spaces import binding
 from ..spaces.errors import BadInput
 from ..spaces.space import Space
 from ..studies.objective import Objective
+from .consumers.check import assumed_words, check_consumers
 from .data.fingerprints import dataset_fingerprint, model_config_fingerprint
 from .data.splits import GivenSplits
 from .data.streams import check_share, is_stream, share_words
@@ -59,7 +60,7 @@ def trainer_problem(
     source = GivenSplits(
         making.train_dataset, making.eval_dataset, report=report, report_seed=plan.seed if half else None
     )
-    return Problem(
+    problem = Problem(
         making=making,
         source=source,
         plan=plan,
@@ -75,6 +76,8 @@ def trainer_problem(
         remarks=(*remarks(making, plan, objective), *looks_words(trainer, source.splits({}), plan)),
         as_it_is=not uses_adapters(plan.space) or making.call.value_of("peft_config") is not None,
     )
+    check_consumers(problem)
+    return dataclasses.replace(problem, remarks=(*problem.remarks, *assumed_words(problem.assumed())))
 
 
 def remarks(making: Making, plan: Plan, objective: Objective) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from .errors import did_you_mean
@@ -51,14 +51,17 @@ def described(kinds: Sequence[Any]) -> str:
     words = [_WORDS[kind] for kind in kinds if kind in _WORDS and not (kind is str and _members(kinds))]
     names = [f"a name of {kind.__name__}" for kind in kinds if _is_enum(kind)]
     names += [repr(text) for text in _texts(kinds)]
+    words += ["a mapping"] if dict in kinds else []
     return " or ".join(names + words) or "what no space can hold"
 
 
-def advice(value: Value, kinds: Sequence[Any]) -> str | None:
+def advice(value: object, kinds: Sequence[Any]) -> str | None:
     """Return how to write a value that fits instead of `value`, or None when there is nothing to say."""
     if isinstance(value, str):
         known = _members(kinds) + _texts(kinds)
         return did_you_mean(value, known) if known else "write it without quotes"
+    if isinstance(value, Mapping):
+        return "a range is written {low: 1.0e-5, high: 1.0e-3, log: true}, and choices {choices: [8, 16]}"
     if isinstance(value, float) and int in kinds:
         return "use Int for whole numbers (in YAML `type: int`)"
     return None

@@ -97,6 +97,13 @@ def distinct(what: str, values: object) -> tuple[Value, ...]:
     """Return a list of values as a tuple of builtins; raises BadInput for none, or for two that are equal."""
     if isinstance(values, str) or not isinstance(values, Sequence) or not values:
         raise BadInput(f"{what} must be a list of at least one value, got {shown(values)}")
+    for value in values:
+        if isinstance(value, Mapping) and value:
+            key, one = next(iter(value.items()))
+            raise BadInput(
+                f"each of {what} must be a single value, got {shown(value)}",
+                hint=f"search what is inside, by a name of its own: NAME.{key}: {{choices: [{shown(one)}, ...]}}",
+            )
     known: list[Value] = []
     for value in (scalar(f"each of {what}", value) for value in values):
         if value in known:

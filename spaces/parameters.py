@@ -7,18 +7,20 @@ nor its neighbours: `space.py` holds them together.
 from __future__ import annotations
 
 import abc
+import copy
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, fields
+from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any, ClassVar
 
+from .constants import check_constant
 from .errors import BadInput, did_you_mean
 from .handover import KEPT, Handover
 from .parameter import Parameter, distinct, settle
 from .recommended import RECOMMENDED, check_recommended, recommended, recommended_text
 from .steps import Steps
-from .values import Value, finite, flag, is_scalar, real, same, scalar, shown, text_of, whole
+from .values import Value, finite, flag, is_scalar, plain, real, same, scalar, shown, text_of, whole
 
 
 @dataclass(frozen=True)
@@ -292,19 +294,19 @@ class Choice(_Listed):
 
 @dataclass(frozen=True)
 class Constant(_Listed):
-    """A value that is set and never searched."""
+    """A value that is set and never searched: a single one, or a mapping for a field that holds one."""
 
     kind: ClassVar[str] = "constant"
 
-    value: Value
+    value: Any = field(hash=False)  # a mapping has no hash
 
     @property
     def values(self) -> Sequence[Value]:
         """The one value."""
-        return (self.value,)
+        return (copy.deepcopy(self.value),)
 
     def _check(self) -> None:
-        settle(self, value=scalar("a constant", self.value))
+        settle(self, value=plain("a constant", self.value))
 
     def _own_dict(self) -> dict[str, Any]:
         return {"value": self.value}
@@ -321,9 +323,9 @@ def parameter_from(written: object) -> Parameter:
     """Return the parameter that `written` describes, as read from YAML or JSON.
 
     A mapping with `low` and `high` is a Float, or an Int with `type: int`; one with `choices` a Choice; one
-    with `value` a Constant; so is a single value. Text that is a number is accepted where only a number can
-    stand, because YAML 1.1 takes 1e-5 for text. Raises BadInput for anything else, naming the key and the
-    nearest valid one.
+    with `value` a Constant; so is a single value, and a mapping with none of a parameter's keys. Text that is a
+    number is accepted where only a number can stand, because YAML 1.1 takes 1e-5 for text. Raises BadInput for
+    anything else, naming the key and the nearest valid one.
     """
     if isinstance(written, Parameter):
         return written
@@ -331,6 +333,9 @@ def parameter_from(written: object) -> Parameter:
         return Constant(scalar("a constant", written))
     if not isinstance(written, Mapping):
         raise BadInput(f"a parameter is a value or a mapping, got {shown(written)}", hint=_FORMS)
+    if written and not _KEYS & written.keys():
+        check_constant(written, _FORMS)
+        return Constant(written)
     kind = _kind_of(written)
     _check_keys(written, kind)
     make: Callable[..., Parameter] = kind
@@ -341,6 +346,9 @@ def parameter_from(written: object) -> Parameter:
 
 
 _FORMS = "write {low: 1.0e-5, high: 1.0e-3, log: true}, {type: int, low: 1, high: 4}, {choices: [8, 16]} or 0.01"
+
+
+_KEYS = {"type", "when"} | {part.name for kind in KINDS.values() for part in fields(kind)}
 
 
 def _kind_of(written: Mapping[Any, Any]) -> type[Parameter]:

@@ -121,14 +121,20 @@ class Space:
     def as_it_is(self, values: Mapping[str, Any], fixed: Collection[str] = ()) -> dict[str, Value]:
         """Return `values` as a configuration of this space's names, inside of it or not; `fixed` ones are constants.
 
-        Which names count is as for the nearest configuration inside; what is not in `values` is that one's.
+        Which names count is as for the nearest configuration inside; what is not in `values` is that one's, and is left
+        out where it does not count beside the values that are.
         """
 
         def own(name: str, nearest: Value) -> Value:
-            inside = name not in values or name in fixed or self._parameters[name].contains(values[name])
-            return nearest if inside or not is_scalar(values[name]) else values[name]
+            given = values.get(name, nearest)
+            inside = name in fixed or self._parameters[name].contains(given)
+            return given if not inside and (is_scalar(given) or isinstance(given, Mapping)) else nearest
 
-        return {name: own(name, nearest) for name, nearest in self.nearest(values).items()}
+        found: dict[str, Value] = {}
+        for name, nearest in self.nearest(values).items():
+            if name in values or met(self._parameters[name], found):
+                found[name] = own(name, nearest)
+        return found
 
     def nearest(self, values: Mapping[str, Any]) -> dict[str, Value]:
         """Return the configuration of this space that is nearest to `values`; the middle of what they lack.
@@ -224,7 +230,7 @@ def _checked_name(name: object) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise BadInput(
             f"{shown(name)} is no name of a parameter",
-            hint="names look like learning_rate, model.NAME, data.NAME or peft.NAME",
+            hint="names look like learning_rate, lr_scheduler_kwargs.min_lr_rate, model.NAME, data.NAME or peft.NAME",
         )
     if name.rpartition(".")[2] in _SEEDS:
         raise BadInput(
@@ -238,7 +244,8 @@ def _read(name: str, written: object) -> Parameter:
     try:
         return parameter_from(written)
     except BadInput as error:
-        raise BadInput(f"{name}: {error}", hint=error.hint) from None
+        hint = error.hint and error.hint.replace("NAME.", f"{name}.")
+        raise BadInput(f"{name}: {error}", hint=hint) from None
 
 
 def _recommended(parameter: Parameter, name: str, defaults: Mapping[str, Any], defaults_first: bool) -> Value:

@@ -9,6 +9,7 @@ import json
 import math
 import numbers
 import reprlib
+from collections.abc import Mapping
 from typing import Any
 
 from .errors import BadInput
@@ -41,7 +42,11 @@ def is_scalar(value: object) -> bool:
 
 
 def same(one: object, other: object) -> bool:
-    """Tell whether two values are one: 1 and 1.0 are, 1 and True are not."""
+    """Tell whether two values are one: 1 and 1.0 are, 1 and True are not; of mappings, whether all in them are."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same(value, other[name]) for name, value in one.items())
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(same(*pair) for pair in zip(one, other, strict=True))
     return is_scalar(one) and isinstance(one, bool) is isinstance(other, bool) and bool(one == other)
 
 
@@ -61,6 +66,25 @@ def scalar(what: str, value: Any) -> Value:
             hint="a space holds single values; for several write `choices: [...]`",
         )
     return int(value) if isinstance(value, numbers.Integral) else number
+
+
+def plain(what: str, value: Any) -> Any:
+    """Return a value that a field holds as a whole, as JSON has it: a mapping of what is plain, or a single value.
+
+    Lists may be inside of a mapping. Raises BadInput for anything else; `what` opens the message.
+    """
+    if not isinstance(value, Mapping):
+        return scalar(what, value)
+    for name in value:
+        if not isinstance(name, str) or not name:
+            raise BadInput(f"{what} is a mapping, whose names must be text, got {shown(dict(value))}")
+    return {str(name): _held(f"{name} of {what}", one) for name, one in value.items()}
+
+
+def _held(what: str, value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_held(f"each of {what}", one) for one in value]
+    return plain(what, value)
 
 
 def finite(value: object) -> float | None:

@@ -1,4 +1,4 @@
-"""Read a mapping from a YAML file: the one place in `spaces` that opens a file.
+"""Read a mapping from a YAML file, the one place in `spaces` that opens a file, or a value from a text.
 
 PyYAML reads YAML 1.1, which takes `1e-5` for text and lets a name stand twice; here it is a number, and an
 error.
@@ -33,6 +33,16 @@ def read_yaml_file(path: Path) -> dict[Any, Any]:
     if not isinstance(content, dict):
         raise BadInput(f"{path} must hold `name: value` lines, but holds a {type(content).__name__}")
     return content
+
+
+def read_yaml_value(text: str) -> Any:
+    """Return the value that a text is in YAML: a number, a truth value, text, or a mapping of such.
+
+    Raises `yaml.YAMLError` for what is no YAML.
+    """
+    import yaml
+
+    return yaml.load(text, Loader=_loader())  # noqa: S506 - a SafeLoader
 
 
 def _text(path: Path) -> str:

@@ -9,7 +9,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from sqlalchemy import BigInteger, Column, Integer, String, Table
 
 from ..spaces.errors import BadInput
 from ..spaces.space import Space
-from ..spaces.values import finite, is_scalar, shown, text_of
+from ..spaces.values import finite, is_scalar, plain, shown, text_of
 from .clock import utc_text
 from .export import METADATA_KEY, VERSION, VERSION_KEY
 from .names import check_study_name
@@ -66,9 +66,11 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _scalar(value: Any) -> Any:
+def _param(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return plain("a value", value)
     if not is_scalar(value):
-        raise ValueError("must be text, a number, true, false or null")
+        raise ValueError("must be text, a number, true, false or null, or a mapping of these")
     return value
 
 
@@ -97,7 +99,7 @@ def _specification(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 Number = Annotated[Any, AfterValidator(_number)]
-Scalar = Annotated[Any, AfterValidator(_scalar)]
+Param = Annotated[Any, AfterValidator(_param)]
 Moment = Annotated[str, AfterValidator(_moment)]
 StudyName = Annotated[str, AfterValidator(check_study_name)]
 Evaluation = Annotated[dict[str, Any], AfterValidator(_evaluation)]
@@ -180,7 +182,7 @@ class TrialPart(_Part):
     rung: Annotated[int, Field(ge=0)]
     fraction: Annotated[float, Field(gt=0, le=1)] | None
     seed: int | None
-    params: dict[str, Scalar] | None
+    params: dict[str, Param] | None
     config: dict[str, Any]
     objective: str
     score: float | None

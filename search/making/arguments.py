@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...spaces.binding import field_types
+from ...spaces.inside import class_for, made_of
 from ..accelerate_state import accelerate_state_kept
 from .arguments_hook import GIVEN, Given
 
@@ -44,7 +46,9 @@ class GivenArguments:
 
         Raises what the constructor raises for values that do not go together.
         """
-        args = self.kind(**{**copy.deepcopy(dict(self.given)), **changes})
+        types = field_types(self.kind)
+        changed = {name: in_form(value, types.get(name)) for name, value in changes.items()}
+        args = self.kind(**{**copy.deepcopy(dict(self.given)), **changed})
         for name, value in self.assigned.items():
             if name not in changes:
                 setattr(args, name, copy.deepcopy(value))
@@ -53,6 +57,12 @@ class GivenArguments:
     def with_assigned(self, values: Mapping[str, Any]) -> GivenArguments:
         """Return the same, with more values that the user set afterwards."""
         return dataclasses.replace(self, assigned={**self.assigned, **values})
+
+
+def in_form(value: Any, hint: Any) -> Any:
+    """Return a mapping as the object that a field of that type holds, where it cannot hold a mapping."""
+    kind = class_for(hint) if isinstance(value, Mapping) else None
+    return value if kind is None else made_of(kind, value)
 
 
 def fields_of(args: Any) -> dict[str, Any]:

@@ -222,7 +222,8 @@ class Making:
 
     def changes(self, wish: Wish, args: Callable[[Any], Any]) -> Changes:
         """Return what is to become of the constructor's arguments; `args` is that of the arguments."""
-        generation = getattr(self.template.args, "generation_config", None)
+        given = wish.values.get("generation_config")
+        generation = getattr(self.template.args, "generation_config", None) if given is None else given
         found: dict[str, Callable[[Any], Any]] = {
             "args": args,
             "train_dataset": lambda given: wish.train,

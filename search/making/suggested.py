@@ -14,6 +14,7 @@ import transformers
 
 from ...spaces.errors import BadInput
 from ...spaces.hp_space import suggested_in
+from ...spaces.inside import nested
 from ...spaces.parameter import Parameter
 from ...spaces.parameters import Constant
 from ...spaces.recording import Recording
@@ -26,10 +27,13 @@ SECTION = "model."
 
 
 class ModelValues(ReplayedTrial, dict[str, Any]):
-    """The values that a trial has for its model: a dictionary of them, and a trial with `suggest_*` and `params`."""
+    """The values that a trial has for its model: a dictionary of them, and a trial with `suggest_*` and `params`.
+
+    What has a name with dots is a dictionary in the dictionary.
+    """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
-        dict.__init__(self, values)
+        dict.__init__(self, nested(values))
         ReplayedTrial.__init__(self, values)
         del self.number  # which trial it is makes no difference to a model
 

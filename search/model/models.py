@@ -15,10 +15,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from ...spaces.errors import BadInput, did_you_mean
+from ...spaces.errors import BadInput
+from ...spaces.inside import nested
 from ..failures import first_line
 from ..tasks import Task
 from .adapters import with_fresh
+from .settings import change, setting_names
 
 TINY = "tiny"
 #: A BERT that trains from scratch on a processor in seconds.
@@ -117,22 +119,9 @@ def load_config(source: ModelSource, task: Task, tokenizer: Any, changes: Mappin
     else:
         with explained(source.name):
             config = AutoConfig.from_pretrained(source.name)
-    wanted = {**source.overrides, **(changes or {})}
-    known = config_keys(config)
-    for key, value in wanted.items():
-        if key not in known:
-            raise BadInput(f"the model {source.name!r} has no setting {key!r}", hint=did_you_mean(key, known))
-        try:
-            setattr(config, key, value)
-        except Exception as error:
-            reason = first_line(error.__cause__ or error)
-            raise BadInput(f"{key}={value!r} does not suit the model {source.name!r}: {reason}") from error
+    for wanted in (source.overrides, changes or {}):
+        change(config, nested(wanted), source.name)
     return with_labels(config, task, tokenizer)
-
-
-def config_keys(config: Any) -> set[str]:
-    """Return the names a configuration can be changed by, the standard ones a model renames included."""
-    return {*config.to_dict(), *getattr(config, "attribute_map", {})}
 
 
 def with_labels(config: Any, task: Task, tokenizer: Any) -> Any:
@@ -178,8 +167,8 @@ class ModelInit:
         return frozen(model) if freeze else model
 
     def keys(self) -> set[str]:
-        """Return the `model.*` names a space may have."""
-        return config_keys(load_config(self.source, self.task, self.tokenizer)) | {FREEZE}
+        """Return the `model.*` names a space may have, with `NAME.*` for any name inside."""
+        return setting_names(load_config(self.source, self.task, self.tokenizer)) | {FREEZE}
 
 
 def frozen(model: Any) -> Any:

@@ -6,6 +6,7 @@ Which sampler draws is `samplers`; that two workers never take the same configur
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -130,4 +131,5 @@ def left(space: Space, tried: Sequence[Values]) -> int | None:
     size = space.size()
     if size is None or size > COUNTABLE:
         return None
-    return size - len({tuple(sorted(values.items())) for values in tried if space.contains(values)})
+    known = [space.resolve(values) for values in tried if space.contains(values)]
+    return size - len({json.dumps(values, sort_keys=True) for values in known})

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...spaces.binding import split
+from ...spaces.inside import whole_fields
 from ..data.streams import steps_at
+from ..making.inner import with_inner
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -73,7 +75,7 @@ class Configuration:
     #: Those of them that are handed to the constructor, on top of what the user gave it; the others follow from both.
     values: dict[str, Any] = field(default_factory=dict)
     own: dict[str, Any] = field(default_factory=dict)  #: what the user's function decides about by itself
-    model: dict[str, Any] = field(default_factory=dict)  #: what `model_init` receives
+    model: dict[str, Any] = field(default_factory=dict)  #: what `model_init` receives, by dotted names
     data: dict[str, Any] = field(default_factory=dict)  #: what the data set is prepared with
     peft: dict[str, Any] = field(default_factory=dict)  #: fields of peft's `LoraConfig`; none: no adapters
     fraction: float  #: the share of the training set
@@ -88,7 +90,7 @@ class Configuration:
         """
         own = {name: value for name, value in params.items() if making.decides(name)}
         sections = split({name: value for name, value in params.items() if name not in own})
-        values = {**sections.args, "seed": seed}
+        values = {**with_inner(making, sections.args), "seed": seed}
         return cls(
             args=plain(making.resolved(**values)),
             values=values,
@@ -136,7 +138,7 @@ class Configuration:
         own = {name: value for name, value in params.items() if name in self.own}
         sections = split({name: value for name, value in params.items() if name not in own})
         return dataclasses.replace(
-            self.with_arguments(sections.args),
+            self.with_arguments(whole_fields(sections.args, {**self.args, **self.values}.get)),
             own={**self.own, **own},
             model={**self.model, **sections.model},
             data={**self.data, **sections.data},

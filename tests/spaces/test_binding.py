@@ -124,12 +124,11 @@ def test_split_gives_each_consumer_its_own_names():
     [("trl.beta", "known: data, model, peft"), ("models.x", "'model'"), ("args.learning_rate", "'learning_rate'")],
 )
 def test_an_unknown_prefix_has_no_consumer(name, hint):
-    """A name that nobody would read is refused, in a space and in a configuration."""
-    with pytest.raises(BadInput, match="no consumer") as refusal:
-        split({name: 1})
+    """A name that nobody would read is refused."""
+    refusal = refusal_of({name: 1})
 
-    assert hint in refusal.value.hint
-    assert hint in refusal_of({name: 1}).hint
+    assert "no consumer" in str(refusal)
+    assert hint in refusal.hint
 
 
 @pytest.mark.parametrize(
@@ -251,7 +250,7 @@ def test_d3_a_share_of_the_steps_is_accepted(parameter):
         ),
         ("lr_scheduler_type", Choice([False]), "a name of SchedulerType, not False", None),
         ("optim", Choice(["adamw_torch", "adam"]), "a name of OptimizerNames, not 'adam'", None),
-        ("liger_kernel_config", Constant("x"), "takes null, not 'x'", None),
+        ("liger_kernel_config", Constant("x"), "takes null or a mapping, not 'x'", None),
     ],
 )
 def test_a8_no_value_is_ever_cast(name, parameter, message, hint):
