@@ -83,7 +83,7 @@ def check_length(tokenizer: Any, max_length: int, *, pair: bool) -> None:
     if max_length <= special:
         raise BadInput(
             f"max_length={max_length} leaves no room for text: {special} tokens are special ones",
-            hint="64 or 128 suit sentences",
+            hint=f"at least {special + 1}; 64 or 128 suit sentences",
         )
 
 

@@ -19,6 +19,7 @@ from ...spaces.errors import BadInput, did_you_mean
 from ..failures import first_line
 from ..tasks import Task
 from .adapters import with_fresh
+from .heads import name_outputs, outputs_of, settled
 
 TINY = "tiny"
 #: A BERT that trains from scratch on a processor in seconds.
@@ -110,6 +111,11 @@ def load_config(source: ModelSource, task: Task, tokenizer: Any, changes: Mappin
 
     Raises `BadInput` for a key the model's configuration does not have.
     """
+    return with_labels(changed_config(source, tokenizer, changes), task, tokenizer)
+
+
+def changed_config(source: ModelSource, tokenizer: Any, changes: Mapping[str, Any] | None = None) -> Any:
+    """Return the model's configuration as `load_config` does, with the labels that the model knows."""
     from transformers import AutoConfig, BertConfig
 
     if source.is_tiny():
@@ -127,7 +133,7 @@ def load_config(source: ModelSource, task: Task, tokenizer: Any, changes: Mappin
         except Exception as error:
             reason = first_line(error.__cause__ or error)
             raise BadInput(f"{key}={value!r} does not suit the model {source.name!r}: {reason}") from error
-    return with_labels(config, task, tokenizer)
+    return config
 
 
 def config_keys(config: Any) -> set[str]:
@@ -145,8 +151,7 @@ def with_labels(config: Any, task: Task, tokenizer: Any) -> Any:
         names = list(task.labels or ())
         config.num_labels = len(names)
         config.problem_type = "single_label_classification"
-        config.id2label = dict(enumerate(names))
-        config.label2id = {name: number for number, name in enumerate(names)}
+        name_outputs(config, names)
     if config.pad_token_id is None:
         config.pad_token_id = tokenizer.pad_token_id
     return config
@@ -161,12 +166,17 @@ class ModelInit:
     tokenizer: Any
 
     def __call__(self, params: Mapping[str, Any] | None = None) -> Any:
-        """Return a model; weights that the source lacks (the head) come from torch's seeded generator."""
+        """Return a model; weights that the source lacks (the head) come from torch's seeded generator.
+
+        A head that the source has is treated as `heads` says.
+        """
         from transformers import AutoModelForSequenceClassification
 
         values = dict(params or {})
         freeze = values.pop(FREEZE, self.source.freeze_encoder)
-        config = load_config(self.source, self.task, self.tokenizer, values)
+        config = changed_config(self.source, self.tokenizer, values)
+        before = outputs_of(config)
+        with_labels(config, self.task, self.tokenizer)
         with explained(self.source.name):
             if self.source.is_tiny():
                 model = AutoModelForSequenceClassification.from_config(config)
@@ -174,7 +184,7 @@ class ModelInit:
                 model, info = AutoModelForSequenceClassification.from_pretrained(
                     self.source.name, config=config, ignore_mismatched_sizes=True, output_loading_info=True
                 )
-                with_fresh(model, info)
+                settled(with_fresh(model, info), info, before, self.task)
         return frozen(model) if freeze else model
 
     def keys(self) -> set[str]:

@@ -31,9 +31,9 @@ def ran(command: list[str], folder: Path, **more: str) -> subprocess.CompletedPr
     return subprocess.run(command, cwd=folder, env=there, capture_output=True, text=True, timeout=500, check=False)
 
 
-@pytest.mark.parametrize("name", ["st_hpo", "rich_metrics"])
+@pytest.mark.parametrize("name", ["st_hpo", "rich_metrics", "relabelled_model", "max_positions"])
 def test_a_case_is_right(name: str, cases: Path) -> None:
-    """A search that the guide of sentence-transformers has, which learns; metrics that are tables and arrays."""
+    """What somebody reported of another tool is done right here, or refused before anything is spent."""
     said = ran(["bash", "run.sh"], cases / name)
 
     assert 0 == said.returncode, said.stdout + said.stderr
