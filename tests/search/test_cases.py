@@ -31,7 +31,7 @@ def ran(command: list[str], folder: Path, **more: str) -> subprocess.CompletedPr
     return subprocess.run(command, cwd=folder, env=there, capture_output=True, text=True, timeout=500, check=False)
 
 
-@pytest.mark.parametrize("name", ["st_hpo", "rich_metrics", "relabelled_model", "max_positions"])
+@pytest.mark.parametrize("name", ["st_hpo", "rich_metrics", "relabelled_model", "max_positions", "db_alembic"])
 def test_a_case_is_right(name: str, cases: Path) -> None:
     """What somebody reported of another tool is done right here, or refused before anything is spent."""
     said = ran(["bash", "run.sh"], cases / name)
