@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...spaces.errors import BadInput, did_you_mean
-from ..failures import first_line
+from ..failures import causes, first_line
 from ..tasks import Task
 from .adapters import with_fresh
 from .heads import name_outputs, outputs_of, settled
@@ -264,11 +264,26 @@ def explained(name: str) -> Iterator[None]:
         if "out of memory" in str(error).lower():
             raise
         reason = first_line(error)[:200]
-        if name == TINY:
-            raise BadInput(f"the model {name!r} cannot be built: {reason}", hint="check --model-config") from error
+        if name == TINY:  # which nothing else was said of
+            hint = "check --model-config, and names that begin with model. in the space"
+            raise BadInput(f"the model {name!r} cannot be built: {reason}", hint=hint) from error
         if Path(name).expanduser().is_dir():
             raise BadInput(f"the model folder {name!r} cannot be read: {reason}") from error
-        raise BadInput(
-            f"the model {name!r} is no folder, not in the hub's cache, and cannot be fetched: {reason}",
-            hint=f"did you mean {TINY!r}?" if get_close_matches(name, [TINY]) else NO_HUB,
-        ) from error
+        raise not_fetched(name, error) or BadInput(f"the model {name!r} cannot be loaded: {reason}") from error
+
+
+def not_fetched(name: str, error: BaseException) -> BadInput | None:
+    """Return what to say of a model that the hub did not give; None where an error is of something else."""
+    from huggingface_hub import errors
+
+    reason = f"{first_line(error)[:200]}"
+    said = f"the model {name!r} is no folder, not in the hub's cache, and cannot be fetched: {reason}"
+    near = f"did you mean {TINY!r}?" if get_close_matches(name, [TINY]) else None
+    for one in causes(error):
+        if isinstance(one, errors.GatedRepoError):
+            return BadInput(said, hint="ask for access on the model's page, and log in with `hf auth login`")
+        if isinstance(one, errors.RepositoryNotFoundError | errors.HFValidationError):
+            return BadInput(said, hint=near or "check the name; for a private model, log in with `hf auth login`")
+        if isinstance(one, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled):
+            return BadInput(said, hint=near or NO_HUB)
+    return None
