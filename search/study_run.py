@@ -24,10 +24,11 @@ from .loop import SearchLoop
 from .objectives import kept
 from .own.code import NO_CODE, OwnCode
 from .own.printed import LOG
-from .paths import DEFAULT_OUTPUT, StudyPaths, writable_folder
+from .paths import DEFAULT_OUTPUT, StudyPaths, check_folder, writable_folder
 from .problem import Problem
 from .quiet import chatter_to
 from .ranks.ranks import ALONE, Ranks
+from .room import check_room
 from .sampling.optuna_parts import NO_PARTS, OptunaParts
 from .sampling.other_study import begun_with, find, taken_from
 from .sampling.priors import PRIORS, Prior, priors_of
@@ -151,19 +152,16 @@ def open_study(
     report_to: Sequence[str] = (),
     priors: Sequence[Prior] = (),
     from_study: str | None = None,
+    retrains: bool = False,
     view: View = SILENT,
 ) -> Study:
     """Return the study `name` of `problem`, made if it is not there.
 
     Raises `StudyChanged` if the study is there and another problem; with `fork`, the changed problem becomes a new
     study of that name. `priors` are tried after the baseline, or the best of `from_study` where there are none: `view`
-    says which. A study that is there keeps those that it has.
+    says which. A study that is there keeps those that it has. Raises as `check_study`, too.
     """
-    check_study_name(name)
-    if limits.stop_when_flat:
-        check_noise_is_known(problem.objective.name)
-    if fork is not None and find(store, name) is None:
-        raise BadInput(f"no study {name!r} to fork", hint="leave --fork out to start it")
+    check_study(store, problem, name=name, output_dir=output_dir, fork=fork, limits=limits, retrains=retrains)
     target = find(store, fork or name)
     if target is not None and not priors:
         priors = begun_with(target, from_study)
@@ -197,6 +195,38 @@ def open_study(
     )
 
 
+def check_study(
+    store: StudyStore | None,
+    problem: Problem,
+    *,
+    name: str,
+    output_dir: Path | None,
+    fork: str | None = None,
+    limits: Limits = NO_LIMITS,
+    retrains: bool = False,
+) -> None:
+    """Raise what `open_study` would, with the same arguments; nothing is written. There may be no `store` yet.
+
+    Where a winner is retrained, there must be room for its model. Raises `StudyChanged`, and `BadInput` for a fork of
+    nothing, and a folder that cannot be written or has too little room.
+    """
+    check_study_name(name)
+    if limits.stop_when_flat:
+        check_noise_is_known(problem.objective.name)
+    if fork is not None and find(store, name) is None:
+        raise BadInput(f"no study {name!r} to fork", hint="leave --fork out to start it")
+    study = find(store, fork or name)
+    if study is not None:
+        ensure_same_problem(study, as_begun(problem, study).identity)
+    folder = check_folder(folder_of(study, output_dir))
+    check_room(folder, problem, keep=limits.keep, retrains=retrains)
+
+
+def folder_of(study: Study | None, output_dir: Path | None) -> Path:
+    """Return the folder that the folder of a study is in, or of one to come."""
+    return output_dir or (DEFAULT_OUTPUT if study is None else Path(study.folder).parent)
+
+
 def _open_or_make(
     store: StudyStore,
     problem: Problem,
@@ -212,7 +242,7 @@ def _open_or_make(
     study = find(store, name)
     if study is None:
         uid = new_uid()
-        folder = writable_folder(output_dir or DEFAULT_OUTPUT) / folder_name(name, uid)
+        folder = writable_folder(folder_of(None, output_dir)) / folder_name(name, uid)
         return store.create_study(
             name=name,
             spec={"identity": problem.identity, "notes": problem.notes},
@@ -230,6 +260,5 @@ def _open_or_make(
     ensure_same_problem(study, as_begun(problem, study).identity)
     if study.checking:  # an earlier release has not come to an end with that
         store.end_checking(study.study_id, {"fraction": problem.plan.fraction, "found": True})
-    parent = Path(study.folder).parent if output_dir is None else output_dir
-    folder = writable_folder(parent) / Path(study.folder).name
+    folder = writable_folder(folder_of(study, output_dir)) / Path(study.folder).name
     return store.update_study(study.study_id, trials=trials, folder=str(folder), limits=limits, backend=backend)

@@ -21,7 +21,9 @@ from .data.splits import Splits
 from .making.making import Making
 from .metrics import compute_metrics, score
 from .model.adapter_check import check_adapters, uses_adapters
+from .model.heads import head_words
 from .model.models import TINY, ModelInit, ModelSource, load_tokenizer, model_fingerprint
+from .model.positions import SIZES, most_tokens
 from .model.precision import precision_arguments, resolve_precision
 from .objectives import name_and_direction, weighed_by_name
 from .own.call import telling_where
@@ -59,6 +61,9 @@ class PreparedSource:
     def __init__(self, raw: RawData, tokenizer: Any, *, seed: int, cache: Path, select_on: str = TRAIN) -> None:
         self.raw, self.tokenizer, self.seed, self.cache, self.select_on = raw, tokenizer, seed, cache, select_on
         self.max_length = usual_length(tokenizer)
+        self.cut: str | None = None  #: why texts are cut there, where that is less than usual
+        if self.max_length < MAX_LENGTH:
+            self.cut = f"texts are cut at {self.max_length} tokens: its tokenizer says that the model takes no more"
         self.opened: dict[int, Prepared] = {}
 
     def prepared(self, max_length: int | None = None) -> Prepared:
@@ -74,6 +79,14 @@ class PreparedSource:
                 select_on=self.select_on,
             )
         return self.opened[max_length]
+
+    def fit(self, most: int | None) -> bool:
+        """Cut examples at the `most` tokens that a model can read; return whether that is less than they had."""
+        if most is None or most >= self.max_length:
+            return False
+        self.max_length = most
+        self.cut = f"texts are cut at {most} tokens: the model has positions for no more"
+        return True
 
     def splits(self, data: dict[str, Any]) -> Splits:
         """Return the splits for the `data.*` values of a configuration."""
@@ -117,7 +130,11 @@ def task_problem(
     arguments = template_arguments(plan, precision, cache)
     with telling_where(code.model_init):
         trainer = task_trainer(model_init, source.prepared(), arguments, own_metrics(code))
-    check_task_trainer(trainer, model_init, plan)
+        check_task_trainer(trainer, model_init, plan)
+        most = fewest_tokens(trainer.model, model_init, plan.space)
+        check_longest(plan.space, most)
+        if source.fit(most):
+            trainer = task_trainer(model_init, source.prepared(), arguments, own_metrics(code))
     making = Making.of(trainer)
     identity = task_identity(source.prepared(), model_init, precision, select_on)
     problem = Problem(
@@ -161,6 +178,10 @@ def cautions(model: ModelSource, trainer: Trainer, source: PreparedSource, plan:
     """Yield what to think of before such a search is believed."""
     if source.select_on == VALIDATION:
         yield OPTIMISTIC
+    if (words := head_words(trainer.model)) != "":
+        yield words
+    if source.cut is not None and "data.max_length" not in plan.space.parameters:
+        yield source.cut
     if model.is_tiny() and uses_adapters(plan.space):
         yield UNTRAINED
     yield from looks_words(trainer, source.splits({}), plan)
@@ -204,18 +225,35 @@ def prediction_score(task: Task, objective: Objective) -> ScorePredictions | Non
 
 
 def check_lengths(space: Space, tokenizer: Any, *, pair: bool) -> None:
-    """Raise `BadInput` for a `data.max_length` that leaves no room for text, or that the model has no positions for."""
+    """Raise `BadInput` for a `data.max_length` that is no number, or leaves no room for text."""
     searched = space.parameters.get("data.max_length")
-    lengths = searched.ends if searched else [usual_length(tokenizer)]
-    for length in lengths:
+    for length in searched.ends if searched else [usual_length(tokenizer)]:
         if not isinstance(length, int):
             raise BadInput(f"data.max_length takes a whole number, not {length!r}", hint="in YAML `type: int`")
         check_length(tokenizer, length, pair=pair)
-        if searched and length > tokenizer.model_max_length:
-            most = tokenizer.model_max_length
-            raise BadInput(
-                f"data.max_length={length} is more than the {most} tokens the model takes", hint=f"at most {most}"
-            )
+
+
+def fewest_tokens(model: Any, model_init: ModelInit | OwnModelInit, space: Space) -> int | None:
+    """Return how many tokens every model of a space can read, of which `model` is one; None where nothing bounds it."""
+    sizes = [(name, sizes_in(space, f"model.{name}")) for name in SIZES]
+    models = (model, *(model_init({name: min(found)}) for name, found in sizes if found))
+    return min((most for most in map(most_tokens, models) if most is not None), default=None)
+
+
+def check_longest(space: Space, most: int | None) -> None:
+    """Raise `BadInput` for a `data.max_length` that the model has no positions for."""
+    longest = max(sizes_in(space, "data.max_length"), default=0)
+    if most is not None and longest > most:
+        raise BadInput(
+            f"data.max_length={longest} is more than the {most} tokens that the model has positions for",
+            hint=f"at most {most}",
+        )
+
+
+def sizes_in(space: Space, name: str) -> list[int]:
+    """Return the whole numbers among the ends of what a space says of `name`."""
+    searched = space.parameters.get(name)
+    return [size for size in searched.ends if isinstance(size, int)] if searched else []
 
 
 def template_arguments(plan: Plan, precision: str, cache: Path) -> TrainingArguments:

@@ -7,7 +7,15 @@ docstring is the sentence when none is given.
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
+
+#: What systems say of a disk that is full, and of a place that cannot be written by whoever asks.
+FULL = (errno.ENOSPC, errno.EDQUOT)
+NO_PLACE = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
+)
 
 
 class HpsearchError(Exception):
@@ -24,6 +32,13 @@ class BadInput(HpsearchError, ValueError):
     """What was given cannot be used."""
 
     exit_code = 2
+
+
+def place_hint(error: OSError, elsewhere: str) -> str | None:
+    """Return what to do about a file that could not be written: make room, or write `elsewhere`; None for a fault."""
+    if error.errno in FULL:
+        return "make room on that disk"
+    return elsewhere if error.errno in NO_PLACE else None
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

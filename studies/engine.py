@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import sqlite3
 import time
@@ -51,6 +52,12 @@ FULL = ("SQLITE_FULL", "53100", 1021, 1114)
 SQLITE_AWAY = ("SQLITE_BUSY", "SQLITE_LOCKED")
 POSTGRES_AWAY = ("08", "57P0", "53300", "40001", "40P01", "55P03")
 MARIADB_AWAY = (0, 1040, 1053, 1159, 1160, 1161, 1205, 1213, 1927, 2002, 2003, 2006, 2013, 2055)
+#: What they say of a database that cannot be opened: it is not there, the role is not let in, nobody answers there.
+NO_DATABASE, NOT_LET_IN, NO_SERVER = ("3D000", 1049), ("28000", "28P01", 1045, 1698), (2002, 2003, 2005)
+NO_FILE = ("SQLITE_NOTADB", "SQLITE_CANTOPEN")
+NO_DATABASE_WORDS = re.compile(r'database "[^"]*" does not exist')
+NOT_LET_IN_WORDS = re.compile(r'role "[^"]*" does not exist|password authentication failed|no password supplied')
+NO_SERVER_WORDS = re.compile(r"Connection refused|failed to resolve host|connection timeout|No route to host")
 AGAIN = "run the same command again: it continues"
 
 
@@ -182,7 +189,7 @@ def refusal(address: URL, error: BaseException) -> StoreFailed:
         )
     if is_away(address, error):
         return StoreAway(f"{where} does not answer: {reason(address, error)}", hint=AGAIN)
-    return StoreFailed(f"{where} refused: {reason(address, error)}", hint=AGAIN)
+    return StoreFailed(f"{where} refused: {reason(address, error)}")
 
 
 def is_away(address: URL, error: BaseException) -> bool:
@@ -210,8 +217,23 @@ def unopened(address: URL, error: BaseException) -> HpsearchError:
         return refusal(address, error)
     return StoreUnusable(
         f"the store {safe_url(address)!r} cannot be opened: {reason(address, error)}",
-        hint="check the URL given with --store, and that the database is there and lets you in",
+        hint=opening_hint(address, error),
     )
+
+
+def opening_hint(address: URL, error: BaseException) -> str | None:
+    """Return what to do about a database that cannot be opened; None where the cause is not known.
+
+    PostgreSQL's driver gives no code for what happens before there is a connection, only the words.
+    """
+    code, said = code_of(error), reason(address, error)
+    if code in NO_DATABASE or NO_DATABASE_WORDS.search(said):
+        return "make it first (CREATE DATABASE), or name another in the URL given with --store"
+    if code in NOT_LET_IN or NOT_LET_IN_WORDS.search(said):
+        return "check user and password in the URL given with --store"
+    if code in NO_SERVER or NO_SERVER_WORDS.search(said):
+        return "check host and port in the URL given with --store, and that the server runs"
+    return "name another file with --store" if code in NO_FILE else None
 
 
 def code_of(error: BaseException) -> str | int | None:

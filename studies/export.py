@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..spaces.errors import BadInput, did_you_mean
+from ..spaces.errors import BadInput, did_you_mean, place_hint
 from .plain import plain
 from .records import Study
 from .store import StudyStore
@@ -101,7 +101,7 @@ def write_export(document: Document, path: str | os.PathLike[str], format_name: 
     except OSError as error:
         raise BadInput(
             f"the export cannot be written to {str(target)!r}: {error.strerror}",
-            hint="give a file in a folder you may write",
+            hint=place_hint(error, "give a file in a folder you may write"),
         ) from error
     return target
 

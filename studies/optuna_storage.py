@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .errors import StoreOutdated, StoreTooNew
+from .errors import StoreOutdated, StoreTooNew, StoreUnusable
+from .foreign import ALEMBIC, is_optunas_version
 from .optuna_tables import connected, older_versions, refusals_of
 from .schema import require_current, schema_status
 from .url import parse_url, safe_url
@@ -36,7 +37,11 @@ def _require_current(storage: RDBStorage, url: str) -> None:
     problem = f"Optuna's tables in {url!r} have version {found}, the installed Optuna has another"
     if found in older_versions(storage):
         raise StoreOutdated(problem, hint=f"`hpsearch db upgrade --store {url}` brings them up to date")
-    raise StoreTooNew(problem, hint="pip install -U optuna, or use another store with --store")
+    if is_optunas_version(found):
+        raise StoreTooNew(problem, hint="pip install -U optuna, or use another store with --store")
+    raise StoreUnusable(
+        f"the table {ALEMBIC!r} in {url!r} says {found!r}: another program keeps its version there, too"
+    )
 
 
 def forget_optuna_study(url: str, study_name: str) -> None:

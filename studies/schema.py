@@ -17,7 +17,9 @@ from sqlalchemy.exc import DBAPIError
 
 from .engine import AGAIN, again_where_others_interfere, make_engine, transaction, unopened
 from .errors import StoreAway, StoreFailed, StoreNotFound, StoreOutdated, StoreTooNew, StoreUnusable
+from .foreign import whose
 from .optuna_tables import make_optuna_tables
+from .rights import check_may_make_tables, check_may_write
 from .tables import VERSION_TABLE, metadata
 from .url import EXAMPLES, is_missing, safe_url, sqlite_path, why_not_writable
 
@@ -39,6 +41,7 @@ class SchemaState(enum.StrEnum):
 
     MISSING = "missing"  #: no such file
     EMPTY = "empty"  #: a database without our tables
+    FOREIGN = "foreign"  #: a database of another program, where nothing of ours is made
     OUTDATED = "outdated"  #: made by an older release: `hpsearch db upgrade`
     CURRENT = "current"
     NEWER = "newer"  #: made by a newer release: this one cannot read it
@@ -52,6 +55,7 @@ class SchemaStatus:
     state: SchemaState
     revision: str | None
     newest: str
+    why: str | None = None  #: of a FOREIGN one, by what it is known
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record for JSON."""
@@ -78,24 +82,31 @@ def schema_status(url: str) -> SchemaStatus:
 
 def read_status(engine: Engine) -> SchemaStatus:
     """Return the state of the store behind `engine`, changing nothing. Raises `StoreUnusable`."""
-    revision = None if is_missing(engine.url) else read_revision(engine)
+    revision, why = (None, None) if is_missing(engine.url) else read_revision(engine)
     state = SchemaState.MISSING if is_missing(engine.url) else state_of(revision, REVISIONS)
-    return SchemaStatus(url=safe_url(engine.url), state=state, revision=revision, newest=REVISIONS[-1])
+    if why is not None:
+        state = SchemaState.FOREIGN
+    return SchemaStatus(url=safe_url(engine.url), state=state, revision=revision, newest=REVISIONS[-1], why=why)
 
 
-def read_revision(engine: Engine) -> str | None:
-    """Return the revision recorded in the database, or None. Raises `StoreUnusable`."""
+def read_revision(engine: Engine) -> tuple[str | None, str | None]:
+    """Return the revision recorded in the database, or None, and why it is another program's, or None.
+
+    Raises `StoreUnusable`.
+    """
     versions = table(VERSION_TABLE, column("version_num"))
     try:
         with transaction(engine, read_only=True) as connection:
             found = inspect(connection).has_table(VERSION_TABLE)
-            return connection.scalar(select(versions.c.version_num)) if found else None
+            revision = connection.scalar(select(versions.c.version_num)) if found else None
+            return revision, None if revision is not None else whose(connection)
     except StoreFailed as error:
         raise unopened(engine.url, error.__cause__ or error) from error
 
 
 def require_current(status: SchemaStatus) -> None:
-    """Raise `StoreNotFound`, `StoreOutdated` or `StoreTooNew` unless the store can be used."""
+    """Raise `StoreNotFound`, `StoreUnusable`, `StoreOutdated` or `StoreTooNew` unless the store can be used."""
+    refuse_foreign(status)
     if status.state in (SchemaState.MISSING, SchemaState.EMPTY):
         raise StoreNotFound(
             f"there is no study store at {status.url!r}", hint="`hpsearch run` makes one; --store says where"
@@ -106,6 +117,18 @@ def require_current(status: SchemaStatus) -> None:
             hint=f"`hpsearch db upgrade --store {status.url}` brings it up to date (keep a copy first)",
         )
     refuse_newer(status)
+
+
+def refuse_foreign(status: SchemaStatus) -> None:
+    """Raise `StoreUnusable` for a database of another program."""
+    if status.state is SchemaState.FOREIGN:
+        of_its_own = (
+            "name another file" if status.url.startswith("sqlite") else "make a database for it (CREATE DATABASE)"
+        )
+        raise StoreUnusable(
+            f"the store {status.url!r} is the database of another program: {status.why}; nothing is made there",
+            hint=f"a store has a database of its own: {of_its_own}",
+        )
 
 
 def refuse_newer(status: SchemaStatus) -> None:
@@ -125,9 +148,12 @@ def check_usable(url: str) -> SchemaStatus:
     engine = make_engine(url)
     try:
         status = read_status(engine)
-        if status.state not in (SchemaState.MISSING, SchemaState.EMPTY):
-            require_current(status)
         check_writable(engine)
+        if status.state in (SchemaState.MISSING, SchemaState.EMPTY):
+            check_may_make_tables(engine)
+        else:
+            require_current(status)
+            check_may_write(engine)
         return status
     finally:
         engine.dispose()
@@ -141,7 +167,9 @@ def upgrade(url: str) -> SchemaStatus:
     """
     engine = make_engine(url)
     try:
-        refuse_newer(read_status(engine))
+        before = read_status(engine)
+        refuse_foreign(before)
+        refuse_newer(before)
         check_writable(engine)
         _upgrade(engine, url)
         return read_status(engine)

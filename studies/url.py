@@ -16,6 +16,12 @@ from .errors import StoreUnusable
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mariadb")
 EXAMPLES = "write sqlite:///hpsearch.db, postgresql+psycopg://USER@HOST/NAME or mysql+pymysql://USER@HOST/NAME"
+#: The extras that install drivers, by the beginning of the URLs that need them.
+EXTRAS = {
+    "postgresql+psycopg:": "postgres",
+    "mysql+pymysql:": "mysql",
+    "mariadb+pymysql:": "mysql",
+}
 HIDDEN = "***"
 SECRET_KEY = re.compile(r"pass|pwd|secret|token", re.IGNORECASE)
 
@@ -52,11 +58,9 @@ def parse_url(url: str) -> URL:
 
 def missing_driver(url: str, error: ImportError) -> StoreUnusable:
     """Return the error for a database whose Python driver is not installed."""
-    extra = "postgres" if url.startswith("postgres") else "mysql"
-    return StoreUnusable(
-        f"the driver of {safe_url(url)!r} is not installed ({error})",
-        hint=f"pip install 'hpsearch[{extra}]'; {EXAMPLES}",
-    )
+    extra = next((name for start, name in EXTRAS.items() if url.startswith(start)), None)
+    install = "" if extra is None else f"pip install 'hpsearch[{extra}]'; "
+    return StoreUnusable(f"the driver of {safe_url(url)!r} is not installed ({error})", hint=install + EXAMPLES)
 
 
 def sqlite_path(address: URL) -> Path | None:

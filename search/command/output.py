@@ -206,6 +206,7 @@ def print_check(problem: Any, trials: int, strategy: Strategy, *, as_json: bool)
         "precision": precision_of(problem),
         "baseline": short_values(problem.baseline()),
         **parameters,
+        **_not_tried(problem.notes),
     }
     if as_json:
         emit({"summary": summary, "identity": problem.identity})
@@ -221,6 +222,11 @@ def _beside(problem: Any, strategy: Strategy) -> dict[str, str]:
     if not steers_by_all(problem.plan.sampler):
         return {"weighed against": others}
     return {"steered by, too": others, "winner": f"chosen from the front by {strategy.choose or NOBODY}"}
+
+
+def _not_tried(notes: Mapping[str, Any]) -> dict[str, str]:
+    """Return what no check can promise: of a task no step is trained before the first trial."""
+    return {"known after a step": "whether the batches fit in the memory"} if notes.get("task") else {}
 
 
 def learned_from(fraction: float, rows: int | None, args: Any) -> str:

@@ -7,7 +7,7 @@ import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...spaces.errors import BadInput, did_you_mean
+from ...spaces.errors import BadInput, did_you_mean, place_hint
 from ...studies.names import slug
 from ...studies.store import StudyStore
 from ...studies.whole_file import write_whole
@@ -44,7 +44,9 @@ def write_report(text: str, output: Path | None, *, default: str | None, open_it
     try:
         write_whole(target, text.encode())
     except OSError as error:
-        raise BadInput(f"cannot write {str(target)!r}: {error.strerror}", hint="name another file with -o") from None
+        raise BadInput(
+            f"cannot write {str(target)!r}: {error.strerror}", hint=place_hint(error, "name another file with -o")
+        ) from None
     tell(f"report: {target}")
     if open_it:
         webbrowser.open(target.absolute().as_uri())

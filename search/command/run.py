@@ -7,6 +7,7 @@ Each goes from options to a `Problem` (`stored_problem`); the road after that is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ...spaces.space import Space
 from ...studies.file_system import can_be_shared, check_shared
 from ...studies.front import RULES
 from ...studies.records import Model, Study, Trial
+from ...studies.schema import SchemaState, schema_status
 from ...studies.store import StudyStore
 from ..checks import (
     check_fraction,
@@ -157,6 +159,7 @@ def open_run(options: RunOptions, space: Space, view: View, *, strategy: Strateg
 
     problem = problem_of(options, space)
     check_shareable(problem, options.processes_per_trial)
+    check_opening(options, problem)
     raise_if_interrupted()
     for remark in problem.remarks:
         view.say(remark)
@@ -175,6 +178,7 @@ def open_run(options: RunOptions, space: Space, view: View, *, strategy: Strateg
         priors=priors,
         from_study=options.from_study,
         view=view,
+        retrains=not options.no_retrain,
     )
     prepare_trackers(study, view.say)
     return run_of(
@@ -183,12 +187,32 @@ def open_run(options: RunOptions, space: Space, view: View, *, strategy: Strateg
 
 
 def check_search(options: RunOptions, *, as_json: bool) -> None:
-    """Build the problem and print what a search of it would do."""
-    problem = problem_of(options, checked(options)[0])
+    """Build the problem and print what a search of it would do; nothing is made where that would be refused."""
+    space, workers = checked(options)
+    workers.check_store(options.store)
+    problem = problem_of(options, space)
     check_shareable(problem, options.processes_per_trial)
+    check_opening(options, problem)
     for remark in problem.remarks:
         tell(remark)
     print_check(problem, options.trials, strategy_for(options), as_json=as_json)
+
+
+def check_opening(options: RunOptions, problem: Any) -> None:
+    """Raise what a search would where it opens its study; nothing is written."""
+    from ..study_run import check_study
+
+    with ExitStack() as stack:
+        there = schema_status(options.store).state is SchemaState.CURRENT
+        check_study(
+            stack.enter_context(StudyStore.open(options.store)) if there else None,
+            problem,
+            name=study_name(options),
+            output_dir=options.output_dir,
+            fork=options.fork,
+            limits=limits_of(options),
+            retrains=not options.no_retrain,
+        )
 
 
 def show_outcome(

@@ -23,7 +23,7 @@ import numpy as np
 from filelock import FileLock
 from sklearn.model_selection import train_test_split
 
-from ...spaces.errors import BadInput, HpsearchError
+from ...spaces.errors import BadInput, HpsearchError, place_hint
 from ..tasks import Task
 from .raw import RawData
 
@@ -71,7 +71,7 @@ def prepare(
     except OSError as error:
         raise HpsearchError(
             f"cannot write the prepared data to {folder.parent}: {error.strerror or error}",
-            hint="make room there, or name another folder in HPSEARCH_CACHE",
+            hint=place_hint(error, "name another folder in HPSEARCH_CACHE"),
         ) from error
     parts = {name: datasets.load_from_disk(str(folder / name)) for name in PARTS[select_on]}
     return Prepared(fingerprint=fingerprint, folder=folder, task=raw.task, **parts)
@@ -83,7 +83,7 @@ def check_length(tokenizer: Any, max_length: int, *, pair: bool) -> None:
     if max_length <= special:
         raise BadInput(
             f"max_length={max_length} leaves no room for text: {special} tokens are special ones",
-            hint="64 or 128 suit sentences",
+            hint=f"at least {special + 1}; 64 or 128 suit sentences",
         )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -32,6 +33,10 @@ def uses_adapters(space: Space) -> bool:
 def usual_values() -> dict[str, Any]:
     """Return what peft takes where nobody says otherwise, by the names of a space."""
     return {f"peft.{name}": value for name, value in adapter_defaults().items()}
+
+
+#: How peft speaks of modules that are not there, or that it has no adapters for.
+OF_TARGETS = re.compile(r"\btarget[ _]?modules?\b|target_parameters", re.IGNORECASE)
 
 
 def check_adapters(model: Any, space: Space, *, freezes: bool | None = None) -> None:
@@ -89,8 +94,13 @@ def check_values(model: Any, values: Mapping[str, Any]) -> None:
         given = ", ".join(f"peft.{name}={shown(value)}" for name, value in values.items())
         raise BadInput(
             f"no adapters can be made for {type(model).__name__} with {given}: {first_line(error)}",
-            hint=f"peft.target_modules can be {ALL_LINEAR}, or any of {', '.join(layers(model))}",
+            hint=target_hint(model) if OF_TARGETS.search(str(error)) else None,
         ) from error
+
+
+def target_hint(model: Any) -> str:
+    """Return what adapters of `model` can be made for."""
+    return f"peft.target_modules can be {ALL_LINEAR}, or any of {', '.join(layers(model))}"
 
 
 def check_modules(model: Any, field: str, names: list[str]) -> None:

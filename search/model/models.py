@@ -17,9 +17,10 @@ from typing import Any
 
 from ...spaces.errors import BadInput
 from ...spaces.inside import nested
-from ..failures import first_line
+from ..failures import causes, first_line
 from ..tasks import Task
 from .adapters import with_fresh
+from .heads import name_outputs, outputs_of, settled
 from .settings import change, setting_names
 
 TINY = "tiny"
@@ -112,6 +113,11 @@ def load_config(source: ModelSource, task: Task, tokenizer: Any, changes: Mappin
 
     Raises `BadInput` for a key the model's configuration does not have.
     """
+    return with_labels(changed_config(source, tokenizer, changes), task, tokenizer)
+
+
+def changed_config(source: ModelSource, tokenizer: Any, changes: Mapping[str, Any] | None = None) -> Any:
+    """Return the model's configuration as `load_config` does, with the labels that the model knows."""
     from transformers import AutoConfig, BertConfig
 
     if source.is_tiny():
@@ -121,7 +127,7 @@ def load_config(source: ModelSource, task: Task, tokenizer: Any, changes: Mappin
             config = AutoConfig.from_pretrained(source.name)
     for wanted in (source.overrides, changes or {}):
         change(config, nested(wanted), source.name)
-    return with_labels(config, task, tokenizer)
+    return config
 
 
 def with_labels(config: Any, task: Task, tokenizer: Any) -> Any:
@@ -134,8 +140,7 @@ def with_labels(config: Any, task: Task, tokenizer: Any) -> Any:
         names = list(task.labels or ())
         config.num_labels = len(names)
         config.problem_type = "single_label_classification"
-        config.id2label = dict(enumerate(names))
-        config.label2id = {name: number for number, name in enumerate(names)}
+        name_outputs(config, names)
     if config.pad_token_id is None:
         config.pad_token_id = tokenizer.pad_token_id
     return config
@@ -150,12 +155,17 @@ class ModelInit:
     tokenizer: Any
 
     def __call__(self, params: Mapping[str, Any] | None = None) -> Any:
-        """Return a model; weights that the source lacks (the head) come from torch's seeded generator."""
+        """Return a model; weights that the source lacks (the head) come from torch's seeded generator.
+
+        A head that the source has is treated as `heads` says.
+        """
         from transformers import AutoModelForSequenceClassification
 
         values = dict(params or {})
         freeze = values.pop(FREEZE, self.source.freeze_encoder)
-        config = load_config(self.source, self.task, self.tokenizer, values)
+        config = changed_config(self.source, self.tokenizer, values)
+        before = outputs_of(config)
+        with_labels(config, self.task, self.tokenizer)
         with explained(self.source.name):
             if self.source.is_tiny():
                 model = AutoModelForSequenceClassification.from_config(config)
@@ -163,7 +173,7 @@ class ModelInit:
                 model, info = AutoModelForSequenceClassification.from_pretrained(
                     self.source.name, config=config, ignore_mismatched_sizes=True, output_loading_info=True
                 )
-                with_fresh(model, info)
+                settled(with_fresh(model, info), info, before, self.task)
         return frozen(model) if freeze else model
 
     def keys(self) -> set[str]:
@@ -243,11 +253,26 @@ def explained(name: str) -> Iterator[None]:
         if "out of memory" in str(error).lower():
             raise
         reason = first_line(error)[:200]
-        if name == TINY:
-            raise BadInput(f"the model {name!r} cannot be built: {reason}", hint="check --model-config") from error
+        if name == TINY:  # which nothing else was said of
+            hint = "check --model-config, and names that begin with model. in the space"
+            raise BadInput(f"the model {name!r} cannot be built: {reason}", hint=hint) from error
         if Path(name).expanduser().is_dir():
             raise BadInput(f"the model folder {name!r} cannot be read: {reason}") from error
-        raise BadInput(
-            f"the model {name!r} is no folder, not in the hub's cache, and cannot be fetched: {reason}",
-            hint=f"did you mean {TINY!r}?" if get_close_matches(name, [TINY]) else NO_HUB,
-        ) from error
+        raise not_fetched(name, error) or BadInput(f"the model {name!r} cannot be loaded: {reason}") from error
+
+
+def not_fetched(name: str, error: BaseException) -> BadInput | None:
+    """Return what to say of a model that the hub did not give; None where an error is of something else."""
+    from huggingface_hub import errors
+
+    reason = f"{first_line(error)[:200]}"
+    said = f"the model {name!r} is no folder, not in the hub's cache, and cannot be fetched: {reason}"
+    near = f"did you mean {TINY!r}?" if get_close_matches(name, [TINY]) else None
+    for one in causes(error):
+        if isinstance(one, errors.GatedRepoError):
+            return BadInput(said, hint="ask for access on the model's page, and log in with `hf auth login`")
+        if isinstance(one, errors.RepositoryNotFoundError | errors.HFValidationError):
+            return BadInput(said, hint=near or "check the name; for a private model, log in with `hf auth login`")
+        if isinstance(one, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled):
+            return BadInput(said, hint=near or NO_HUB)
+    return None

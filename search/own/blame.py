@@ -35,12 +35,14 @@ NO_DEVICE = re.compile(
     re.IGNORECASE,
 )
 LEAVE_DEVICE = "is there such a device on this machine? leave it to the Trainer, which takes what is there"
-COMMAND_LINE = "code that is imported reads no command line and leaves sys.exit() to others"
+COMMAND_LINE = "code that is imported reads no command line: leave that to the part below `if __name__ == '__main__'`"
+#: Files of what reads command lines, which end a program with exit code 2 where they do not understand one.
+PARSERS = re.compile(r"[/\\](argparse\.py|optparse\.py|(click|typer|fire|absl|tyro|docopt)[/\\])")
 VALUES = (
     "model_init gets a mapping of the trial's model.* values, and no trial of Optuna's:"
     ' (params or {}).get("dropout", 0.1), with model.dropout in the space'
 )
-ALONE = "it fails in the same way without hpsearch: call it in a program of your own"
+ALONE = "nothing of hpsearch's was on the way to it: to look closer, run it without hpsearch"
 IN_WORKER = (
     "it worked where the search began: a worker imports the module by itself, without what your program did before"
 )
@@ -60,6 +62,12 @@ def hint_for(error: Exception, *, alone: bool) -> str | None:
     if isinstance(error, IndexError) and "argv" in (last_line(error) or ""):
         return COMMAND_LINE
     return IN_WORKER if is_worker() else ALONE
+
+
+def is_usage_error(ended: SystemExit) -> bool:
+    """Return whether a program was ended by what reads its command line, and did not understand that."""
+    frames = traceback.extract_tb(ended.__traceback__)
+    return ended.code == 2 and any(PARSERS.search(frame.filename) for frame in frames)
 
 
 def is_alone(error: BaseException) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from ...spaces.errors import BadInput, HpsearchError
 from ..failures import describe, ends_search
 from ..talk import tell
-from .blame import COMMAND_LINE, hint_for, is_users
+from .blame import COMMAND_LINE, hint_for, is_usage_error, is_users
 
 #: Seconds after which it is said what is being waited for.
 WAIT_S = 5.0
@@ -50,7 +50,7 @@ def called(user: Callable[[], Any], shown: str, what_for: str, say: Callable[[st
         except SystemExit as ended:
             raise BadInput(
                 f"{shown} ends the program with exit code {ended.code!r}{at(ended)}",
-                hint=COMMAND_LINE,
+                hint=COMMAND_LINE if is_usage_error(ended) else None,
             ) from ended
         except Exception as error:
             raise in_one_sentence(error, shown, alone=True) from error

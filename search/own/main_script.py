@@ -24,10 +24,13 @@ from ...spaces.errors import BadInput
 from ..making.making import Making
 from ..making.watch import instead_of_training, watching
 from ..protocol.protocol_making import making_of
+from .blame import is_usage_error
 from .call import at, descriptor_on, in_one_sentence, shortest, waiting_for
 from .made_by import SEED
 from .printed import LOG, Printed
 from .script import as_if_run
+
+OWN_WORDS = "its own words come after `--`: hpsearch run --script train.py -- --its own --words"
 
 
 class WouldTrain(BaseException):
@@ -80,7 +83,7 @@ class MainScript:
             said = f": {printed.last}" if printed.last else ""
             raise BadInput(
                 f"the script {shown} ended with exit code {ended.code!r} before a training{at(ended)}{said}",
-                hint="its own words come after `--`: hpsearch run --script train.py -- --its own --words",
+                hint=OWN_WORDS if is_usage_error(ended) else None,
             ) from None
         except ReadsInput as error:
             raise BadInput(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...spaces.errors import BadInput
+from ..model.heads import settled_own
 from ..model.models import ModelSource
 from ..tasks import Task
 from ..trial.trainer import accepted_sections
@@ -28,7 +29,8 @@ class OwnModelInit:
 
     def __call__(self, params: Mapping[str, Any] | None = None) -> Any:
         """Return a new model."""
-        return self.make(dict(params or {})) if self.takes_values else self.make()
+        model = self.make(dict(params or {})) if self.takes_values else self.make()
+        return settled_own(model, self.task)
 
     def keys(self) -> tuple[str, ...] | None:
         """Return the `model.*` names a space may have; None for any."""

@@ -8,6 +8,8 @@ from typing import Any
 from ...spaces.errors import BadInput
 from ..failures import describe
 
+NAMES = "name a folder of files, a folder saved by `datasets` or a data set of the hub; NAME:SPLIT for a part"
+
 
 def report_rows(named: str) -> Any:
     """Return the rows of a folder that `datasets` has saved, or of what `load_dataset` loads; `NAME:SPLIT` for a part.
@@ -26,7 +28,7 @@ def report_rows(named: str) -> Any:
     except Exception as error:
         raise BadInput(
             f"no rows can be loaded from {named!r}: {describe(error)}",
-            hint="name a folder of files, a folder saved by `datasets` or a data set of the hub; NAME:SPLIT for a part",
+            hint=NAMES if isinstance(error, FileNotFoundError) else None,  # as what `datasets` raises of names is
         ) from error
     return part_of(found, split, named)
 

@@ -145,10 +145,10 @@ def best_of(store: StudyStore, source: Study) -> Iterator[Trial]:
             yield first
 
 
-def find(store: StudyStore, name: str) -> Study | None:
-    """Return the study of that name, or None."""
+def find(store: StudyStore | None, name: str) -> Study | None:
+    """Return the study of that name, or None; there may be no store yet."""
     try:
-        return store.study(name)
+        return None if store is None else store.study(name)
     except StudyNotFound:
         return None
 

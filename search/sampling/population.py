@@ -152,9 +152,12 @@ def stored_configuration(folder: Path) -> Configuration:
     """Return how the weights of a rung came to be. Raises `BadInput` where they are not here."""
     try:
         written: dict[str, Any] = json.loads((folder / CONFIGURATION).read_text(encoding="utf-8"))
-    except OSError:
+    except FileNotFoundError:
         raise BadInput(
             f"the weights to go on from are not here: {str(folder)!r}",
             hint="population based training needs a study's folder that every worker reaches: --output-dir",
         ) from None
+    except OSError as error:
+        why = error.strerror or error
+        raise BadInput(f"the weights to go on from cannot be read: {str(folder)!r}: {why}") from None
     return Configuration.from_dict(written)

@@ -116,6 +116,8 @@ def explained(name: str, *, again: str) -> Iterator[None]:
     except HfHubHTTPError as error:
         raise refusal(name, error.response.status_code, error.server_message, again) from error
     except (OSError, OfflineModeIsEnabled, of_httpx) as error:
+        if getattr(error, "filename", None) is not None:  # of this machine
+            raise PushFailed(f"the model cannot be read: {hidden(error)}") from error
         raise PushFailed(f"the hub cannot be reached: {hidden(error)}", hint=f"later: {again}") from error
     except ValueError as error:
         raise PushFailed(f"the hub does not take this: {hidden(error)}", hint=f"then {again}") from error

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...spaces.errors import BadInput
+from ...spaces.errors import BadInput, place_hint
 from ...studies.whole_file import write_whole
 from ..data.files import read_table
 from ..data.raw import text_columns
@@ -72,7 +72,9 @@ def write_predictions(
     try:
         write_whole(path, _FORMATS.get(path.suffix.lower(), _tsv)(rows).encode())
     except OSError as error:
-        raise BadInput(f"cannot write {path}: {error.strerror}", hint="choose another file") from None
+        raise BadInput(
+            f"cannot write {path}: {error.strerror}", hint=place_hint(error, "choose another file")
+        ) from None
     return path
 
 

@@ -6,6 +6,7 @@ Each runs `loop` on the study by itself, in a process of this machine (`local`) 
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -180,7 +181,7 @@ class Crew:
         if self.deaths > DEATHS * len(self.members):
             raise SearchFailed(
                 f"{self.deaths} workers were killed and no trial was finished ({dead[-1].cause_of_death})",
-                hint="is there too little memory? fewer workers need less",
+                hint=memory_hint(dead[-1].cause_of_death),
             )
         names = {member.name for member in dead}
         is_lost = lost_if(lambda worker: False if worker in names else is_alive(worker), LeaseWatch().is_over)
@@ -246,6 +247,12 @@ class Crew:
         for trial in self.store.running(self.study.study_id):
             if self.holder(trial) is not None:
                 self.store.release(trial.trial_id, worker=trial.worker)
+
+
+def memory_hint(cause: str) -> str | None:
+    """Return what may help where workers were killed as systems do that run out of memory; None for other ends."""
+    killed = cause.endswith(f"signal {int(signal.SIGKILL)}") or "memory" in cause.lower()
+    return "is there too little memory? fewer workers need less" if killed else None
 
 
 def told(sentence: str, hint: str | None, exit_code: int) -> HpsearchError:

@@ -21,6 +21,7 @@ from . import devices
 #: Bytes of shared memory for a cluster of our own: nothing travels through it but a specification and a few words.
 OBJECT_STORE = 80 * 2**20
 CONNECT_S = 5.0
+NO_CLUSTER = "`ray start --head` starts one; without --ray-address, hpsearch starts its own on this machine"
 LOCAL = "local"  #: Ray's word for a cluster of one's own
 
 
@@ -117,10 +118,11 @@ def connect(address: str | None) -> Any:
 
 def unreachable(address: str | None, why: object) -> BadInput:
     """Return the error for a cluster that cannot be joined."""
+    silent = isinstance(why, ConnectionError) or not isinstance(why, Exception)  # one that answers may refuse
     said = next(iter(str(why).strip().splitlines()), "no answer")
     return BadInput(
         f"no Ray cluster at {address!r}: {said[:200]}",
-        hint="`ray start --head` starts one; without --ray-address, hpsearch starts its own on this machine",
+        hint=NO_CLUSTER if silent else None,
     )
 
 

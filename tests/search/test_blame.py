@@ -69,7 +69,7 @@ def fills_a_gpu() -> Any:
     ],
 )
 def test_a_function_fails_without_hpsearch_where_nothing_of_ours_is_in_it(make: Any, hint: str | None) -> None:
-    """It is said to fail in the same way without hpsearch where it called nothing of ours. A line that reads a command
+    """It is said to have nothing to do with hpsearch where it called nothing of ours. A line that reads a command
     line, and a device that is not there, are told as such; a device that is there and fails is not.
     """
     assert hint == refused(make).hint

@@ -39,8 +39,11 @@ FAMILIES = {
 WORDS = ["the", "a", "cat", "dog", "sees", "hears", "big", "small", "red", "old", "man", "runs"]
 
 
-def save_tokenizer(folder: Path, *, padded: bool) -> None:
-    """Write a word tokenizer; without a padding token it has an end token alone, as GPT-2's."""
+def save_tokenizer(folder: Path, *, padded: bool, says: int | None = 32) -> None:
+    """Write a word tokenizer; without a padding token it has an end token alone, as GPT-2's.
+
+    It `says` that the model takes so many tokens.
+    """
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
     vocabulary = {word: number for number, word in enumerate([*special, *WORDS])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
@@ -48,7 +51,7 @@ def save_tokenizer(folder: Path, *, padded: bool) -> None:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
-    names = {"unk_token": "[UNK]", "eos_token": "[SEP]", "model_max_length": 32}
+    names = {"unk_token": "[UNK]", "eos_token": "[SEP]"} | ({} if says is None else {"model_max_length": says})
     if padded:
         names |= {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
     wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
