@@ -60,6 +60,12 @@ class RunOptions:
     test_file: Path | None = opt(None, "unlabelled examples for the retrained model to predict", metavar="FILE")
     text_columns: str | None = opt(None, "one or two text columns of your data, as A or A,B", metavar="A[,B]")
     label_column: str | None = opt(None, "label column of your data", metavar="NAME")
+    label_kind: str | None = opt(
+        None, "take the labels as they stand: classes or numbers [default: what they look like]", metavar="KIND"
+    )
+    positive_label: str | None = opt(
+        None, "of two classes the one that F1 is of [default: the rarer one]", metavar="NAME"
+    )
     trainer: str | None = opt(
         None, "your own function that makes the Trainer, with data and model in it", metavar="FILE.py:FUNCTION"
     )

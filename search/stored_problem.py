@@ -31,6 +31,8 @@ PROBLEM_OPTIONS = (
     "validation_file",
     "text_columns",
     "label_column",
+    "label_kind",
+    "positive_label",
     "trainer",
     "script",
     "words",
@@ -120,7 +122,9 @@ def task_of(options: RunOptions) -> Task:
     """Return the task: a built-in one, or one of the user's files. Raises `BadInput` for a mixture."""
     own = {"--text-columns": options.text_columns, "--label-column": options.label_column}
     if options.train_file is None:
-        given = [flag for flag, value in {**own, "--validation-file": options.validation_file}.items() if value]
+        beside = ("validation_file", "label_kind", "positive_label")
+        of_file = {f"--{name.replace('_', '-')}": getattr(options, name) for name in beside}
+        given = [flag for flag, value in {**own, **of_file}.items() if value]
         if given:
             raise BadInput(f"{given[0]} needs --train-file", hint="or name a built-in task with --task")
         return task_named(options.task or "demo")
@@ -133,7 +137,13 @@ def task_of(options: RunOptions) -> Task:
             hint="for example --text-columns text --label-column label",
         )
     columns = [column.strip() for column in (options.text_columns or "").split(",")]
-    return custom_task(columns, options.label_column or "", name=Path(options.train_file).stem)
+    return custom_task(
+        columns,
+        options.label_column or "",
+        name=Path(options.train_file).stem,
+        label_kind=options.label_kind,
+        positive_label=options.positive_label,
+    )
 
 
 def problem_of(

@@ -115,7 +115,7 @@ def task_problem(
         trainer = task_trainer(model_init, source.prepared(), arguments, own_metrics(code))
     check_task_trainer(trainer, model_init, plan)
     making = Making.of(trainer)
-    identity = task_identity(source.prepared(), model_init, precision, select_on)
+    identity = task_identity(source.prepared(), model_init, precision, select_on, objective)
     problem = Problem(
         making=making,
         source=source,
@@ -245,13 +245,13 @@ def task_trainer(
 
 
 def task_identity(
-    prepared: Prepared, model_init: ModelInit | OwnModelInit, precision: str, select_on: str
+    prepared: Prepared, model_init: ModelInit | OwnModelInit, precision: str, select_on: str, objective: str
 ) -> dict[str, Any]:
     """Return the part of the identity that says which task, data and model."""
     model = model_init.source
     chosen = {} if select_on == TRAIN else {"select_on": select_on}  # studies older than the choice have no such key
     return {
-        "task": _named_columns(model_init.task),
+        "task": _named_columns(model_init.task, objective),
         "data": prepared.fingerprint,
         "model": {
             "name": model.short_name,
@@ -264,10 +264,13 @@ def task_identity(
     }
 
 
-def _named_columns(task: Task) -> dict[str, Any]:
-    """Return what makes a task another one; where its files lie does not."""
+def _named_columns(task: Task, objective: str) -> dict[str, Any]:
+    """Return what makes a task another one: not where its files lie, nor what F1 is of unless it is the objective."""
     row = task.to_dict()
-    return {name: row[name] for name in ("name", "text_columns", "label_column", "labels")}
+    names = ["name", "text_columns", "label_column", "labels"]
+    if objective == "eval_f1" and task.is_own and task.positive_label is not None:
+        names.append("positive_label")
+    return {name: row[name] for name in names}
 
 
 def texts_of(raw: RawData) -> Iterator[str]:

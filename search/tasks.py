@@ -27,6 +27,14 @@ METRICS = {
 LOSS = "loss"
 CLASSIFICATION_METRICS = ("accuracy", "f1", "matthews_correlation")
 REGRESSION_METRICS = ("pearson", "spearmanr", "mse", "mae")
+#: What the labels of the user's own data may be said to be.
+CLASSES, NUMBERS = "classes", "numbers"
+LABEL_KINDS = (CLASSES, NUMBERS)
+#: From this share of the largest class on, accuracy says little: who always says that class has nearly all of it.
+IMBALANCED = 0.9
+#: The objective then: 0 for whoever always says the same, one number for any number of classes, and none of them has to
+#: be called the positive one, as for F1 (Chicco & Jurman, BMC Genomics 2020).
+IMBALANCED_OBJECTIVE = "matthews_correlation"
 #: What `Trainer.evaluate` adds to the metrics of its own; none of it says how good a model is (pains A3).
 NOT_METRICS = ("runtime", "samples_per_second", "steps_per_second", "model_preparation_time", "epoch")
 
@@ -89,6 +97,18 @@ class Task:
     hub: Hub | None = None
     files: Files | None = None
     submission: Submission | None = None
+    label_kind: str | None = None  #: one of `LABEL_KINDS`, where the user says so
+    positive_label: str | None = None  #: of two classes the one that F1 is of
+
+    @property
+    def positive_id(self) -> int:
+        """The class that F1 is of, where there are two: class 1 unless it is said."""
+        return 1 if self.positive_label is None else (self.labels or ()).index(self.positive_label)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is on the user's own data, not a built-in one."""
+        return not (self.generated or self.hub or self.files)
 
     @property
     def is_regression(self) -> bool:
@@ -109,13 +129,22 @@ class Task:
         names = (*self.text_columns, self.label_column)
         return tuple(Column(name=name, aliases=aliases.get(name, ())) for name in names)
 
-    def with_labels(self, labels: Sequence[str]) -> Task:
-        """Return this task with its labels filled in; one without metrics gets those of its kind."""
+    def with_labels(self, labels: Sequence[str], counts: Sequence[int] = ()) -> Task:
+        """Return this task with its labels filled in; one without metrics gets those of its kind.
+
+        `counts` are the rows of each class in the training part. They say which of two classes F1 is of, the rarer one
+        unless it is said, and whether accuracy can be the objective. Raises `BadInput` for a positive label that is
+        none of two.
+        """
         known = dataclasses.replace(self, labels=tuple(labels))
         if known.metrics:
             return known
         metrics = REGRESSION_METRICS if known.is_regression else CLASSIFICATION_METRICS
-        return dataclasses.replace(known, metrics=metrics, objective=f"eval_{metrics[0]}", direction=MAXIMIZE)
+        first = IMBALANCED_OBJECTIVE if counts and max(counts) >= IMBALANCED * sum(counts) else metrics[0]
+        positive = _positive_label(known, counts)
+        return dataclasses.replace(
+            known, metrics=metrics, objective=f"eval_{first}", direction=MAXIMIZE, positive_label=positive
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return this task as plain JSON values."""
@@ -134,6 +163,26 @@ class Task:
             raise BadInput(f"this is no task written by hpsearch: {error}") from None
 
 
+def _positive_label(task: Task, counts: Sequence[int]) -> str | None:
+    """Return the class that F1 is of: the one that was said, else the rarer of two, and of equals the second."""
+    said, labels = task.positive_label, task.labels or ()
+    if said is None:
+        if len(labels) != 2:
+            return None
+        return labels[0] if counts and counts[0] < counts[1] else labels[1]
+    if said not in labels:
+        what = "predicts numbers" if not labels else "has no label of that name"
+        raise BadInput(
+            f"positive label {said!r}: task {task.name!r} {what}", hint=did_you_mean(said, labels) if labels else None
+        )
+    if len(labels) > 2:
+        raise BadInput(
+            f"positive label {said!r}: task {task.name!r} has {len(labels)} classes, and F1 is the mean over all",
+            hint="leave it out",
+        )
+    return said
+
+
 def _tupled(value: Any) -> Any:
     return tuple(map(_tupled, value)) if isinstance(value, list | tuple) else value
 
@@ -144,12 +193,13 @@ def _tupled_values(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _classification(name: str, texts: str, labels: str, metrics: str = "accuracy", **rest: Any) -> Task:
     """Declare a built-in classification task; its first metric is the objective."""
-    names = tuple(metrics.split())
+    names, classes = tuple(metrics.split()), tuple(labels.split())
     return Task(
         name=name,
         text_columns=tuple(texts.split()),
         label_column="label",
-        labels=tuple(labels.split()),
+        labels=classes,
+        positive_label=classes[1] if "f1" in names else None,  # as in GLUE
         metrics=names,
         objective=f"eval_{names[0]}",
         direction=MAXIMIZE,
@@ -286,11 +336,21 @@ def task_named(name: str) -> Task:
         raise BadInput(f"unknown task {name!r}", hint=did_you_mean(name, TASKS)) from None
 
 
-def custom_task(text_columns: Sequence[str], label_column: str, *, name: str = "custom") -> Task:
+def custom_task(
+    text_columns: Sequence[str],
+    label_column: str,
+    *,
+    name: str = "custom",
+    label_kind: str | None = None,
+    positive_label: str | None = None,
+) -> Task:
     """Declare a task on the user's own columns; its labels, and with them its metrics, come from the data.
 
-    Raises `BadInput` for no or more than two text columns, an empty name, or a column named twice.
+    `label_kind` (`classes` or `numbers`) takes the labels as they stand, `positive_label` is the class that F1 is of.
+    Raises `BadInput` for no or more than two text columns, an empty name, a column named twice, or an unknown kind.
     """
+    if label_kind is not None and label_kind not in LABEL_KINDS:
+        raise BadInput(f"unknown kind of labels {label_kind!r}", hint=did_you_mean(label_kind, LABEL_KINDS))
     texts = tuple(text_columns)
     if len(texts) not in (1, 2):
         raise BadInput(
@@ -308,6 +368,8 @@ def custom_task(text_columns: Sequence[str], label_column: str, *, name: str = "
         metrics=(),
         objective=f"eval_{LOSS}",
         direction=MINIMIZE,
+        label_kind=label_kind,
+        positive_label=positive_label,
     )
 
 

@@ -45,6 +45,11 @@ class Table:
         return f"{self.source}, {self.unit} {self.lines[row]}"
 
 
+def named(ids: Sequence[int | None], names: Sequence[str]) -> list[int | str | None]:
+    """Return class ids as their names; one that has no name stays a number."""
+    return [names[one] if one is not None and 0 <= one < len(names) else one for one in ids]
+
+
 def read_table(
     path: Path, columns: Sequence[Column], *, headerless: Sequence[str] = (), skip_broken: bool = False
 ) -> Table:
@@ -269,4 +274,21 @@ def _read_parquet(path: Path, data: bytes, columns: Sequence[Column]) -> Table:
         raise BadInput(f"{path} is no readable Parquet file: {reason}", hint="is the file cut off?") from None
     _refuse_no_rows(path, range(read.num_rows))
     cells = {name: read.column(key).to_pylist() for name, key in names.items()}
-    return Table(source=str(path), columns=cells, lines=range(1, read.num_rows + 1), unit="row")
+    classes = _stored_names(read.schema)
+    for name, key in names.items():
+        if key in classes:
+            cells[name] = named(cells[name], classes[key])
+    declared = next((classes[key] for key in names.values() if key in classes), ())
+    return Table(
+        source=str(path), columns=cells, lines=range(1, read.num_rows + 1), unit="row", classes=tuple(declared)
+    )
+
+
+def _stored_names(schema: Any) -> dict[str, list[str]]:
+    """Return the names of the class ids of each column that `datasets` has stored with a Parquet file."""
+    if b"huggingface" not in (schema.metadata or {}):
+        return {}
+    from datasets import ClassLabel, Features
+
+    kinds = Features.from_arrow_schema(schema)
+    return {name: kind.names for name, kind in kinds.items() if isinstance(kind, ClassLabel)}

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ...spaces.errors import BadInput
 from ..tasks import Column, Files, Hub, Task
 from .demo import demo_corpus
-from .files import SUFFIXES, Table, locate, read_table
+from .files import SUFFIXES, Table, locate, named, read_table
 from .labels import Label, read_labels
 
 if TYPE_CHECKING:
@@ -212,14 +212,13 @@ def _split(task: Task, source: str, data: Any, splits: Sequence[str], validation
 
 
 def _table(task: Task, source: str, data: Dataset) -> Table:
-    """Read the needed columns of a data set; class ids become their names, and the id -1 an empty cell."""
+    """Read the needed columns of a data set; class ids become their names, where they have one: -1 has not."""
     header = list(data.column_names)
     places = locate(source, header, task.columns)
     columns = {name: list(data[header[place]]) for name, place in places.items()}
     names = tuple(getattr(data.features[header[places[task.label_column]]], "names", ()))
     if names:
-        ids = columns[task.label_column]
-        columns[task.label_column] = [None if number in (None, -1) else names[number] for number in ids]
+        columns[task.label_column] = named(columns[task.label_column], names)
     if not len(data):
         raise BadInput(f"{source} has no rows")
     return Table(source=source, columns=columns, lines=range(1, len(data) + 1), unit="row", classes=names)
