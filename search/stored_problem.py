@@ -13,6 +13,7 @@ from ..spaces.loading import load_space
 from ..spaces.space import Space
 from ..studies.identity import ensure_same_problem
 from ..studies.records import Study
+from .data.contents import stem_of
 from .model.models import ModelSource, check_model
 from .objectives import first_and_weighed
 from .options import RunOptions, assignments, listed
@@ -136,11 +137,10 @@ def task_of(options: RunOptions) -> Task:
             f"--train-file needs {' and '.join(missing)}",
             hint="for example --text-columns text --label-column label",
         )
-    columns = [column.strip() for column in (options.text_columns or "").split(",")]
     return custom_task(
-        columns,
+        listed(options.text_columns),
         options.label_column or "",
-        name=Path(options.train_file).stem,
+        name=stem_of(options.train_file),
         label_kind=options.label_kind,
         positive_label=options.positive_label,
     )
@@ -167,7 +167,8 @@ def problem_of(
         from .sampling.population import score_from
         from .task_problem import task_problem
 
-        raw = (raw_cache.kept(raw_fingerprint, cache_folder()) if raw_fingerprint else None) or load(options, task)
+        kept = raw_cache.kept(raw_fingerprint, cache_folder(), task) if raw_fingerprint else None
+        raw = kept or load(options, task)
         problem = task_problem(
             raw,
             model,

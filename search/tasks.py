@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..spaces.errors import BadInput, did_you_mean
+from .layouts import Column, Files, Hub, Submission, check_names, check_text_columns
 
 MAXIMIZE, MINIMIZE = "maximize", "minimize"
 #: Every metric a task may name, and the direction in which it is better.
@@ -37,45 +38,6 @@ IMBALANCED = 0.9
 IMBALANCED_OBJECTIVE = "matthews_correlation"
 #: What `Trainer.evaluate` adds to the metrics of its own; none of it says how good a model is (pains A3).
 NOT_METRICS = ("runtime", "samples_per_second", "steps_per_second", "model_preparation_time", "epoch")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """A column to read, and what it is called in files of another layout."""
-
-    name: str
-    aliases: tuple[str, ...] = ()
-    required: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hub:
-    """Where a task lies on the Hugging Face hub."""
-
-    repository: str
-    config: str | None = None
-    validation: str = "validation"  #: the split of that name
-
-
-@dataclass(frozen=True, kw_only=True)
-class Files:
-    """Where a task lies in its classic download."""
-
-    folders: tuple[str, ...]  #: its folder below the data folder, most usual first
-    train: tuple[str, ...] = ("train.tsv",)
-    validation: tuple[str, ...] = ("dev.tsv",)
-    headerless: tuple[str, ...] = ()  #: the columns of train and validation where they have no header
-    aliases: tuple[tuple[str, tuple[str, ...]], ...] = ()  #: a column of the task, and its names in the files
-    broken_rows: bool = False  #: the original itself has rows cut short; they are left out and counted
-
-
-@dataclass(frozen=True, kw_only=True)
-class Submission:
-    """How the benchmark wants predictions."""
-
-    format: str  #: "glue" (index and prediction, tab-separated) or "clue" (JSON lines)
-    labels: tuple[str, ...] = ()  #: written for class 0, 1, ...; none for a regression
-    limits: tuple[float, float] | None = None  #: of a regression
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,8 +88,14 @@ class Task:
     def columns(self) -> tuple[Column, ...]:
         """The text columns, then the label column, each with its names in the task's files."""
         aliases = dict(self.files.aliases) if self.files else {}
-        names = (*self.text_columns, self.label_column)
-        return tuple(Column(name=name, aliases=aliases.get(name, ())) for name in names)
+        texts = [Column(name=name, aliases=aliases.get(name, ()), several=self.is_own) for name in self.text_columns]
+        return (*texts, Column(name=self.label_column, aliases=aliases.get(self.label_column, ())))
+
+    def with_text_columns(self, names: Sequence[str]) -> Task:
+        """Return this task with the text columns that its data has. Raises `BadInput` as `custom_task` does."""
+        check_text_columns(names)
+        check_names(names, self.label_column)
+        return dataclasses.replace(self, text_columns=tuple(names))
 
     def with_labels(self, labels: Sequence[str], counts: Sequence[int] = ()) -> Task:
         """Return this task with its labels filled in; one without metrics gets those of its kind.
@@ -346,20 +314,15 @@ def custom_task(
 ) -> Task:
     """Declare a task on the user's own columns; its labels, and with them its metrics, come from the data.
 
+    A text column whose name has a comma is that column where there is one, or else those between the commas.
     `label_kind` (`classes` or `numbers`) takes the labels as they stand, `positive_label` is the class that F1 is of.
     Raises `BadInput` for no or more than two text columns, an empty name, a column named twice, or an unknown kind.
     """
     if label_kind is not None and label_kind not in LABEL_KINDS:
         raise BadInput(f"unknown kind of labels {label_kind!r}", hint=did_you_mean(label_kind, LABEL_KINDS))
     texts = tuple(text_columns)
-    if len(texts) not in (1, 2):
-        raise BadInput(
-            f"a task has one or two text columns, got {len(texts)}: {', '.join(texts) or 'none'}",
-            hint="`--text-columns A` or `--text-columns A,B`",
-        )
-    columns = (*texts, label_column)
-    if "" in columns or len(set(columns)) < len(columns):
-        raise BadInput(f"text columns {', '.join(texts)!r} and label column {label_column!r} must have different names")
+    check_text_columns(texts)
+    check_names(texts, label_column)
     return Task(
         name=name,
         text_columns=texts,
