@@ -15,6 +15,7 @@ from .data.collator import TaskCollator
 from .data.prepared import TRAIN, VALIDATION, Prepared, check_length, prepare
 from .data.raw import RawData
 from .data.splits import Splits
+from .data.understanding import understanding
 from .making.making import Making
 from .metrics import compute_metrics, score
 from .model.adapter_check import check_adapters, uses_adapters
@@ -30,6 +31,7 @@ from .problem import Problem, ScorePredictions, check_plan, check_subset_of, com
 from .tasks import Task, check_objective
 from .trainer_problem import key_and_direction
 from .trial.looks import looks_words
+from .understood import Understood
 
 DATA_NAMES = ("max_length",)
 #: Tokens of an example unless a space has `data.max_length` or the model takes fewer; the usual length for GLUE.
@@ -78,6 +80,18 @@ class PreparedSource:
         one = self.prepared(data.get("max_length"))
         return Splits(one.train, one.selection, one.report, one.full_train)
 
+    def understood(self) -> Understood:
+        """Return what was understood of the data, at the usual number of tokens."""
+        return understanding(
+            self.raw,
+            self.prepared(),
+            self.tokenizer,
+            rows=rows_of(self.splits({})),
+            max_length=self.max_length,
+            seed=self.seed,
+            select_on=self.select_on,
+        )
+
 
 def usual_length(tokenizer: Any) -> int:
     """Return the tokens of an example unless a space has `data.max_length`."""
@@ -102,7 +116,7 @@ def task_problem(
     `weighed` are names of what the objective is weighed against. Raises `BadInput` for whatever cannot be searched,
     before anything is trained.
     """
-    task = raw.task
+    task, said = raw.task, objective is not None
     objective, direction = checked_objective(task, objective, direction, code)
     against = checked_weighed(task, weighed, code)
     tokenizer = load_tokenizer(model, texts_of(raw))
@@ -115,6 +129,7 @@ def task_problem(
         trainer = task_trainer(model_init, source.prepared(), arguments, own_metrics(code))
     check_task_trainer(trainer, model_init, plan)
     making = Making.of(trainer)
+    understood = source.understood()
     identity = task_identity(source.prepared(), model_init, precision, select_on, objective)
     problem = Problem(
         making=making,
@@ -128,8 +143,18 @@ def task_problem(
         score_predictions=prediction_score(task, objective) if code.compute_metrics is None else None,
         max_length=source.max_length,
         identity=identity | own_identity(code, trainer.model) | common_identity(trainer, plan, objective, direction),
-        notes={"model": model.name, "rows": rows_of(source.splits({})), "task": task.to_dict()},
-        remarks=(*raw.notes, f"precision {precision}: {why}", *cautions(model, trainer, source, plan)),
+        notes={
+            "model": model.name,
+            "rows": dict(understood.rows),
+            "task": task.to_dict(),
+            "understood": understood.to_json(),
+        },
+        remarks=(
+            *raw.notes,
+            *filter(None, [understood.imbalance(objective, said=said)]),
+            f"precision {precision}: {why}",
+            *cautions(model, trainer, source, plan),
+        ),
     )
     if code.compute_metrics is not None:
         try_out(problem, [objective, *(one.name for one in against)])

@@ -61,6 +61,7 @@ class Task:
     submission: Submission | None = None
     label_kind: str | None = None  #: one of `LABEL_KINDS`, where the user says so
     positive_label: str | None = None  #: of two classes the one that F1 is of
+    positive_said: bool = True  #: whether that was said, and not taken for granted from the rows
 
     @property
     def positive_id(self) -> int:
@@ -111,7 +112,12 @@ class Task:
         first = IMBALANCED_OBJECTIVE if counts and max(counts) >= IMBALANCED * sum(counts) else metrics[0]
         positive = _positive_label(known, counts)
         return dataclasses.replace(
-            known, metrics=metrics, objective=f"eval_{first}", direction=MAXIMIZE, positive_label=positive
+            known,
+            metrics=metrics,
+            objective=f"eval_{first}",
+            direction=MAXIMIZE,
+            positive_label=positive,
+            positive_said=self.positive_label is not None,
         )
 
     def to_dict(self) -> dict[str, Any]:

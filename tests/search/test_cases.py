@@ -32,7 +32,7 @@ def ran(command: list[str], folder: Path, **more: str) -> subprocess.CompletedPr
 
 
 #: The cases that are right, as `README.md` beside them describes them.
-RIGHT = ("st_hpo", "rich_metrics", "na_labels", "offbyone", "tsv_quoted", "comma_column", "gz")
+RIGHT = ("st_hpo", "rich_metrics", "na_labels", "offbyone", "tsv_quoted", "comma_column", "gz", "f1_positive")
 
 
 @pytest.mark.parametrize("name", RIGHT)
