@@ -38,8 +38,7 @@ def scores(task: Task, predictions: Values, references: Values) -> dict[str, flo
 def score(task: Task, name: str, predictions: Values, references: Values) -> float:
     """Return one metric of a task, as `scores` does."""
     predicted, true = np.asarray(predictions), np.asarray(references)
-    chosen = _macro_f1 if name == "f1" and task.num_labels > 2 else _SCORES[name]
-    return float(chosen(predicted, true))
+    return float(_f1(task, predicted, true) if name == "f1" else _SCORES[name](predicted, true))
 
 
 def _accuracy(predicted: np.ndarray, true: np.ndarray) -> float:
@@ -48,18 +47,13 @@ def _accuracy(predicted: np.ndarray, true: np.ndarray) -> float:
     return accuracy_score(true, predicted)
 
 
-def _f1(predicted: np.ndarray, true: np.ndarray) -> float:
-    """Return F1 of class 1 of two, as GLUE has it for paraphrases."""
+def _f1(task: Task, predicted: np.ndarray, true: np.ndarray) -> float:
+    """Return F1 of the task's positive class of two, else the mean of the F1 of each class that occurs."""
     from sklearn.metrics import f1_score
 
-    return f1_score(true, predicted, pos_label=1, zero_division=0)
-
-
-def _macro_f1(predicted: np.ndarray, true: np.ndarray) -> float:
-    """Return the mean of the F1 of each class that occurs."""
-    from sklearn.metrics import f1_score
-
-    return f1_score(true, predicted, average="macro", zero_division=0)
+    if task.num_labels > 2:
+        return f1_score(true, predicted, average="macro", zero_division=0)
+    return f1_score(true, predicted, pos_label=task.positive_id, zero_division=0)
 
 
 def _matthews(predicted: np.ndarray, true: np.ndarray) -> float:
@@ -105,7 +99,6 @@ def _mean_absolute_error(predicted: np.ndarray, true: np.ndarray) -> float:
 
 _SCORES: dict[str, Score] = {
     "accuracy": _accuracy,
-    "f1": _f1,
     "matthews_correlation": _matthews,
     "pearson": _pearson,
     "spearmanr": _spearman,

@@ -54,14 +54,25 @@ class RunOptions:
     task: str | None = opt(None, "built-in task, see `hpsearch tasks` [default: demo]", metavar="NAME")
     data_dir: Path | None = opt(None, "folder with the task's files, instead of the hub", metavar="DIR")
     train_file: str | None = opt(
-        None, "your data: CSV, TSV, JSON lines, Parquet, a datasets folder or hub name", metavar="FILE"
+        None,
+        "your data: CSV, TSV, JSON lines, Parquet (also .gz and its like), a folder of them, an address, a datasets"
+        " folder or hub name",
+        metavar="FILE",
     )
     validation_file: str | None = opt(
         None, "held out for the report; cut from the training data if absent", metavar="FILE"
     )
     test_file: Path | None = opt(None, "unlabelled examples for the retrained model to predict", metavar="FILE")
-    text_columns: str | None = opt(None, "one or two text columns of your data, as A or A,B", metavar="A[,B]")
+    text_columns: Annotated[list[str], TextOrList()] = opt(
+        (), "one or two text columns of your data, as A or A,B; repeatable", metavar="A[,B]"
+    )
     label_column: str | None = opt(None, "label column of your data", metavar="NAME")
+    label_kind: str | None = opt(
+        None, "take the labels as they stand: classes or numbers [default: what they look like]", metavar="KIND"
+    )
+    positive_label: str | None = opt(
+        None, "of two classes the one that F1 is of [default: the rarer one]", metavar="NAME"
+    )
     trainer: str | None = opt(
         None, "your own function that makes the Trainer, with data and model in it", metavar="FILE.py:FUNCTION"
     )

@@ -14,6 +14,7 @@ from ..spaces.space import Space
 from ..studies.identity import ensure_same_problem
 from ..studies.records import Study
 from .constraints import constraints_asked
+from .data.contents import stem_of
 from .model.models import ModelSource, check_model
 from .objectives import first_and_weighed
 from .options import RunOptions, assignments, listed
@@ -33,6 +34,8 @@ PROBLEM_OPTIONS = (
     "validation_file",
     "text_columns",
     "label_column",
+    "label_kind",
+    "positive_label",
     "trainer",
     "script",
     "words",
@@ -128,7 +131,9 @@ def task_of(options: RunOptions) -> Task:
     """Return the task: a built-in one, or one of the user's files. Raises `BadInput` for a mixture."""
     own = {"--text-columns": options.text_columns, "--label-column": options.label_column}
     if options.train_file is None:
-        given = [flag for flag, value in {**own, "--validation-file": options.validation_file}.items() if value]
+        beside = ("validation_file", "label_kind", "positive_label")
+        of_file = {f"--{name.replace('_', '-')}": getattr(options, name) for name in beside}
+        given = [flag for flag, value in {**own, **of_file}.items() if value]
         if given:
             raise BadInput(f"{given[0]} needs --train-file", hint="or name a built-in task with --task")
         return task_named(options.task or "demo")
@@ -140,8 +145,13 @@ def task_of(options: RunOptions) -> Task:
             f"--train-file needs {' and '.join(missing)}",
             hint="for example --text-columns text --label-column label",
         )
-    columns = [column.strip() for column in (options.text_columns or "").split(",")]
-    return custom_task(columns, options.label_column or "", name=Path(options.train_file).stem)
+    return custom_task(
+        listed(options.text_columns),
+        options.label_column or "",
+        name=stem_of(options.train_file),
+        label_kind=options.label_kind,
+        positive_label=options.positive_label,
+    )
 
 
 def problem_of(
@@ -165,7 +175,8 @@ def problem_of(
         from .sampling.population import score_from
         from .task_problem import task_problem
 
-        raw = (raw_cache.kept(raw_fingerprint, cache_folder()) if raw_fingerprint else None) or load(options, task)
+        kept = raw_cache.kept(raw_fingerprint, cache_folder(), task) if raw_fingerprint else None
+        raw = kept or load(options, task)
         problem = task_problem(
             raw,
             model,

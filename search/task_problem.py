@@ -18,6 +18,7 @@ from .data.collator import TaskCollator
 from .data.prepared import TRAIN, VALIDATION, Prepared, check_length, prepare
 from .data.raw import RawData
 from .data.splits import Splits
+from .data.understanding import understanding
 from .making.making import Making
 from .metrics import compute_metrics, score
 from .model.adapter_check import check_adapters, uses_adapters
@@ -34,6 +35,7 @@ from .probe import try_out
 from .problem import Problem, ScorePredictions, check_plan, check_subset_of, common_identity, rows_of
 from .tasks import Task, task_objective
 from .trial.looks import looks_words
+from .understood import Understood
 
 DATA_NAMES = ("max_length",)
 #: Tokens of an example unless a space has `data.max_length` or the model takes fewer; the usual length for GLUE.
@@ -93,6 +95,18 @@ class PreparedSource:
         one = self.prepared(data.get("max_length"))
         return Splits(one.train, one.selection, one.report, one.full_train)
 
+    def understood(self) -> Understood:
+        """Return what was understood of the data, at the usual number of tokens."""
+        return understanding(
+            self.raw,
+            self.prepared(),
+            self.tokenizer,
+            rows=rows_of(self.splits({})),
+            max_length=self.max_length,
+            seed=self.seed,
+            select_on=self.select_on,
+        )
+
 
 def usual_length(tokenizer: Any) -> int:
     """Return the tokens of an example unless a space has `data.max_length`."""
@@ -117,7 +131,7 @@ def task_problem(
     `weighed` are names of what the objective is weighed against. Raises `BadInput` for whatever cannot be searched,
     before anything is trained.
     """
-    task = raw.task
+    task, said = raw.task, objective is not None
     steering = objective_of(task, objective, direction, code)
     against = checked_weighed(task, weighed, code)
     if code.compute_metrics is None:
@@ -136,7 +150,8 @@ def task_problem(
         if source.fit(most):
             trainer = task_trainer(model_init, source.prepared(), arguments, own_metrics(code))
     making = Making.of(trainer)
-    identity = task_identity(source.prepared(), model_init, precision, select_on)
+    understood = source.understood()
+    identity = task_identity(source.prepared(), model_init, precision, select_on, steering.name)
     problem = Problem(
         making=making,
         source=source,
@@ -148,8 +163,18 @@ def task_problem(
         score_predictions=prediction_score(task, steering) if code.compute_metrics is None else None,
         max_length=source.max_length,
         identity=identity | own_identity(code, trainer.model) | common_identity(trainer, plan, steering, against),
-        notes={"model": model.name, "rows": rows_of(source.splits({})), "task": task.to_dict()},
-        remarks=(*raw.notes, f"precision {precision}: {why}", *cautions(model, trainer, source, plan)),
+        notes={
+            "model": model.name,
+            "rows": dict(understood.rows),
+            "task": task.to_dict(),
+            "understood": understood.to_json(),
+        },
+        remarks=(
+            *raw.notes,
+            *filter(None, [understood.imbalance(steering.name, said=said)]),
+            f"precision {precision}: {why}",
+            *cautions(model, trainer, source, plan),
+        ),
     )
     check_consumers(problem)
     problem = dataclasses.replace(problem, remarks=(*problem.remarks, *assumed_words(problem.assumed())))
@@ -288,13 +313,13 @@ def task_trainer(
 
 
 def task_identity(
-    prepared: Prepared, model_init: ModelInit | OwnModelInit, precision: str, select_on: str
+    prepared: Prepared, model_init: ModelInit | OwnModelInit, precision: str, select_on: str, objective: str
 ) -> dict[str, Any]:
     """Return the part of the identity that says which task, data and model."""
     model = model_init.source
     chosen = {} if select_on == TRAIN else {"select_on": select_on}  # studies older than the choice have no such key
     return {
-        "task": _named_columns(model_init.task),
+        "task": _named_columns(model_init.task, objective),
         "data": prepared.fingerprint,
         "model": {
             "name": model.short_name,
@@ -307,10 +332,13 @@ def task_identity(
     }
 
 
-def _named_columns(task: Task) -> dict[str, Any]:
-    """Return what makes a task another one; where its files lie does not."""
+def _named_columns(task: Task, objective: str) -> dict[str, Any]:
+    """Return what makes a task another one: not where its files lie, nor what F1 is of unless it is the objective."""
     row = task.to_dict()
-    return {name: row[name] for name in ("name", "text_columns", "label_column", "labels")}
+    names = ["name", "text_columns", "label_column", "labels"]
+    if objective == "eval_f1" and task.is_own and task.positive_label is not None:
+        names.append("positive_label")
+    return {name: row[name] for name in names}
 
 
 def texts_of(raw: RawData) -> Iterator[str]:

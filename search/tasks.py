@@ -13,51 +13,21 @@ from typing import Any
 
 from ..spaces.errors import BadInput, did_you_mean
 from ..studies.objective import NOT_METRICS, Objective
+from .layouts import Column, Files, Hub, Submission, check_names, check_text_columns
 
 LOSS = "loss"
 CLASSIFICATION_METRICS = ("accuracy", "f1", "matthews_correlation")
 REGRESSION_METRICS = ("pearson", "spearmanr", "mse", "mae")
 #: Every metric a task may name.
 METRICS = (*CLASSIFICATION_METRICS, *REGRESSION_METRICS)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """A column to read, and what it is called in files of another layout."""
-
-    name: str
-    aliases: tuple[str, ...] = ()
-    required: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hub:
-    """Where a task lies on the Hugging Face hub."""
-
-    repository: str
-    config: str | None = None
-    validation: str = "validation"  #: the split of that name
-
-
-@dataclass(frozen=True, kw_only=True)
-class Files:
-    """Where a task lies in its classic download."""
-
-    folders: tuple[str, ...]  #: its folder below the data folder, most usual first
-    train: tuple[str, ...] = ("train.tsv",)
-    validation: tuple[str, ...] = ("dev.tsv",)
-    headerless: tuple[str, ...] = ()  #: the columns of train and validation where they have no header
-    aliases: tuple[tuple[str, tuple[str, ...]], ...] = ()  #: a column of the task, and its names in the files
-    broken_rows: bool = False  #: the original itself has rows cut short; they are left out and counted
-
-
-@dataclass(frozen=True, kw_only=True)
-class Submission:
-    """How the benchmark wants predictions."""
-
-    format: str  #: "glue" (index and prediction, tab-separated) or "clue" (JSON lines)
-    labels: tuple[str, ...] = ()  #: written for class 0, 1, ...; none for a regression
-    limits: tuple[float, float] | None = None  #: of a regression
+#: What the labels of the user's own data may be said to be.
+CLASSES, NUMBERS = "classes", "numbers"
+LABEL_KINDS = (CLASSES, NUMBERS)
+#: From this share of the largest class on, accuracy says little: who always says that class has nearly all of it.
+IMBALANCED = 0.9
+#: The objective then: 0 for whoever always says the same, one number for any number of classes, and none of them has to
+#: be called the positive one, as for F1 (Chicco & Jurman, BMC Genomics 2020).
+IMBALANCED_OBJECTIVE = "matthews_correlation"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +48,19 @@ class Task:
     hub: Hub | None = None
     files: Files | None = None
     submission: Submission | None = None
+    label_kind: str | None = None  #: one of `LABEL_KINDS`, where the user says so
+    positive_label: str | None = None  #: of two classes the one that F1 is of
+    positive_said: bool = True  #: whether that was said, and not taken for granted from the rows
+
+    @property
+    def positive_id(self) -> int:
+        """The class that F1 is of, where there are two: class 1 unless it is said."""
+        return 1 if self.positive_label is None else (self.labels or ()).index(self.positive_label)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is on the user's own data, not a built-in one."""
+        return not (self.generated or self.hub or self.files)
 
     @property
     def is_regression(self) -> bool:
@@ -95,16 +78,35 @@ class Task:
     def columns(self) -> tuple[Column, ...]:
         """The text columns, then the label column, each with its names in the task's files."""
         aliases = dict(self.files.aliases) if self.files else {}
-        names = (*self.text_columns, self.label_column)
-        return tuple(Column(name=name, aliases=aliases.get(name, ())) for name in names)
+        texts = [Column(name=name, aliases=aliases.get(name, ()), several=self.is_own) for name in self.text_columns]
+        return (*texts, Column(name=self.label_column, aliases=aliases.get(self.label_column, ())))
 
-    def with_labels(self, labels: Sequence[str]) -> Task:
-        """Return this task with its labels filled in; one without metrics gets those of its kind."""
+    def with_text_columns(self, names: Sequence[str]) -> Task:
+        """Return this task with the text columns that its data has. Raises `BadInput` as `custom_task` does."""
+        check_text_columns(names)
+        check_names(names, self.label_column)
+        return dataclasses.replace(self, text_columns=tuple(names))
+
+    def with_labels(self, labels: Sequence[str], counts: Sequence[int] = ()) -> Task:
+        """Return this task with its labels filled in; one without metrics gets those of its kind.
+
+        `counts` are the rows of each class in the training part. They say which of two classes F1 is of, the rarer one
+        unless it is said, and whether accuracy can be the objective. Raises `BadInput` for a positive label that is
+        none of two.
+        """
         known = dataclasses.replace(self, labels=tuple(labels))
         if known.metrics:
             return known
         metrics = REGRESSION_METRICS if known.is_regression else CLASSIFICATION_METRICS
-        return dataclasses.replace(known, metrics=metrics, objective=f"eval_{metrics[0]}")
+        first = IMBALANCED_OBJECTIVE if counts and max(counts) >= IMBALANCED * sum(counts) else metrics[0]
+        positive = _positive_label(known, counts)
+        return dataclasses.replace(
+            known,
+            metrics=metrics,
+            objective=f"eval_{first}",
+            positive_label=positive,
+            positive_said=self.positive_label is not None,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return this task as plain JSON values."""
@@ -123,6 +125,26 @@ class Task:
             raise BadInput(f"this is no task written by hpsearch: {error}") from None
 
 
+def _positive_label(task: Task, counts: Sequence[int]) -> str | None:
+    """Return the class that F1 is of: the one that was said, else the rarer of two, and of equals the second."""
+    said, labels = task.positive_label, task.labels or ()
+    if said is None:
+        if len(labels) != 2:
+            return None
+        return labels[0] if counts and counts[0] < counts[1] else labels[1]
+    if said not in labels:
+        what = "predicts numbers" if not labels else "has no label of that name"
+        raise BadInput(
+            f"positive label {said!r}: task {task.name!r} {what}", hint=did_you_mean(said, labels) if labels else None
+        )
+    if len(labels) > 2:
+        raise BadInput(
+            f"positive label {said!r}: task {task.name!r} has {len(labels)} classes, and F1 is the mean over all",
+            hint="leave it out",
+        )
+    return said
+
+
 def _tupled(value: Any) -> Any:
     return tuple(map(_tupled, value)) if isinstance(value, list | tuple) else value
 
@@ -133,12 +155,13 @@ def _tupled_values(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _classification(name: str, texts: str, labels: str, metrics: str = "accuracy", **rest: Any) -> Task:
     """Declare a built-in classification task; its first metric is the objective."""
-    names = tuple(metrics.split())
+    names, classes = tuple(metrics.split()), tuple(labels.split())
     return Task(
         name=name,
         text_columns=tuple(texts.split()),
         label_column="label",
-        labels=tuple(labels.split()),
+        labels=classes,
+        positive_label=classes[1] if "f1" in names else None,  # as in GLUE
         metrics=names,
         objective=f"eval_{names[0]}",
         **rest,
@@ -273,20 +296,25 @@ def task_named(name: str) -> Task:
         raise BadInput(f"unknown task {name!r}", hint=did_you_mean(name, TASKS)) from None
 
 
-def custom_task(text_columns: Sequence[str], label_column: str, *, name: str = "custom") -> Task:
+def custom_task(
+    text_columns: Sequence[str],
+    label_column: str,
+    *,
+    name: str = "custom",
+    label_kind: str | None = None,
+    positive_label: str | None = None,
+) -> Task:
     """Declare a task on the user's own columns; its labels, and with them its metrics, come from the data.
 
-    Raises `BadInput` for no or more than two text columns, an empty name, or a column named twice.
+    A text column whose name has a comma is that column where there is one, or else those between the commas.
+    `label_kind` (`classes` or `numbers`) takes the labels as they stand, `positive_label` is the class that F1 is of.
+    Raises `BadInput` for no or more than two text columns, an empty name, a column named twice, or an unknown kind.
     """
+    if label_kind is not None and label_kind not in LABEL_KINDS:
+        raise BadInput(f"unknown kind of labels {label_kind!r}", hint=did_you_mean(label_kind, LABEL_KINDS))
     texts = tuple(text_columns)
-    if len(texts) not in (1, 2):
-        raise BadInput(
-            f"a task has one or two text columns, got {len(texts)}: {', '.join(texts) or 'none'}",
-            hint="`--text-columns A` or `--text-columns A,B`",
-        )
-    columns = (*texts, label_column)
-    if "" in columns or len(set(columns)) < len(columns):
-        raise BadInput(f"text columns {', '.join(texts)!r} and label column {label_column!r} must have different names")
+    check_text_columns(texts)
+    check_names(texts, label_column)
     return Task(
         name=name,
         text_columns=texts,
@@ -294,6 +322,8 @@ def custom_task(text_columns: Sequence[str], label_column: str, *, name: str = "
         labels=None,
         metrics=(),
         objective=f"eval_{LOSS}",
+        label_kind=label_kind,
+        positive_label=positive_label,
     )
 
 

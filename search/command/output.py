@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from ..sampling.steering import steers_by_all
 from ..sparkline import curve_of, ends_of, sparkline
 from ..strategy import Strategy
 from ..talk import as_typed, store_flag
-from ..tasks import Task
+from ..understood import Understood, understood_in
 from ..verdict.words import summary_lines
 from ..words import (
     baseline_of,
@@ -39,8 +38,6 @@ from .printing import add_row, emit, new_table, show, show_line
 
 #: What stands for a point that one of two learning curves lacks.
 NO_POINT: Mapping[str, Any] = {}
-#: Accuracy of a default that the smallest gain is told for, before anything is trained.
-USUAL_ACCURACY = 0.8
 
 
 def trial_json(trial: Trial) -> dict[str, Any]:
@@ -63,6 +60,7 @@ def outcome_json(
         "best": trial_json(best),
         "verdict": study.verdict,
         "model": model and model.to_dict(),
+        "understood": study.spec["notes"].get("understood"),
         "predictions": predictions and str(predictions),
     }
 
@@ -188,7 +186,7 @@ def mapping_table(title: str, values: Mapping[str, Any]) -> None:
 
 def print_check(problem: Any, trials: int, strategy: Strategy, *, as_json: bool) -> None:
     """Print what a search of `problem` would do."""
-    plan, rows = problem.plan, problem.notes["rows"]
+    plan, rows, found = problem.plan, problem.notes["rows"], understood_in(problem.notes)
     parameters = {name: str(parameter) for name, parameter in plan.space.parameters.items()}
     beside = len(bracket(plan.space, problem.baseline()))
     summary = {
@@ -197,19 +195,21 @@ def print_check(problem: Any, trials: int, strategy: Strategy, *, as_json: bool)
         "objective": f"{problem.objective.name} ({problem.objective.direction})",
         **_beside(problem, strategy),
         **({"constraints": ", ".join(one.words for one in plan.constraints)} if plan.constraints else {}),
+        **({} if found is None else found.words()),
         "rows": ", ".join(f"{name} {count}" for name, count in rows.items()),
         "a trial trains on": learned_from(plan.fraction, rows.get("train"), problem.trainer.args),
         "trials": f"{trials}, proposed by {plan.sampler}, pruned by {plan.pruner}",
         "strategy": f"{strategy.name}, finals: {strategy.confirm}",
         "trainings": _trainings(strategy.trainings(plan.fraction, trials, beside)),
-        **_resolution(problem.notes),
+        **({} if found is None else _gain(found, problem.objective)),
         "precision": precision_of(problem),
         "baseline": short_values(problem.baseline()),
         **parameters,
         **_not_tried(problem.notes),
     }
     if as_json:
-        emit({"summary": summary, "identity": problem.identity})
+        understood = {} if found is None else {"understood": found.to_json()}
+        emit({"summary": summary, **understood, "identity": problem.identity})
     else:
         mapping_table("ready to search", summary)
 
@@ -250,16 +250,9 @@ def _trainings(planned: Sequence[tuple[int, float]]) -> str:
     return f"{', '.join(parts)}: together about {whole:.1f} full trainings"
 
 
-def _resolution(notes: Mapping[str, Any]) -> dict[str, str]:
-    """Return how small a gain of a classifier could be told from noise in the end; nothing without a report split."""
-    rows, task = notes["rows"].get("report"), notes.get("task")
-    if not rows or not task or Task.from_dict(task).is_regression:
-        return {}
-    from ..verdict.statistics import detectable_difference
-
-    least = detectable_difference(USUAL_ACCURACY, rows)
-    gain = "none" if least == math.inf else f"{100 * least:.1f} points of accuracy"
-    return {"gain that shows": f"{gain}, over a default at {USUAL_ACCURACY:.0%} (in 4 of 5 searches, {rows} rows)"}
+def _gain(understood: Understood, objective: str) -> dict[str, str]:
+    least = understood.least_gain(objective)
+    return {"gain that shows": least} if least else {}
 
 
 def print_replay(done: Any, *, as_json: bool) -> None:

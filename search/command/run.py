@@ -44,6 +44,7 @@ from ..stored_problem import problem_of, space_of, stored_problem, study_name, t
 from ..strategy import NONE, Strategy, strategy_for
 from ..talk import as_typed, tell
 from ..trackers.trackers import check_trackers, trackers_of
+from ..understood import sentences_in
 from ..view import View, view_for
 from ..winner.push import check_token, push
 from ..workers.workers import ALONE, AUTO, Workers
@@ -161,7 +162,7 @@ def open_run(options: RunOptions, space: Space, view: View, *, strategy: Strateg
     check_shareable(problem, options.processes_per_trial)
     check_opening(options, problem)
     raise_if_interrupted()
-    for remark in problem.remarks:
+    for remark in (*sentences_in(problem.notes), *problem.remarks):
         view.say(remark)
     store = StudyStore.open(options.store, create=True)
     study = open_study(

@@ -23,6 +23,7 @@ from ..removal import remove
 from ..strategy import Strategy
 from ..talk import as_typed, tell
 from ..trackers.trackers import trackers_of
+from ..understood import understood_in
 from ..verdict.pareto import unchosen_lines
 from ..verdict.words import ledger_line, summary_lines
 from ..words import collapsed, duration, failure_words, failures, short_values, shown_params, size, worker_place
@@ -66,6 +67,7 @@ def show_study(store_url: str, name: str, *, as_json: bool) -> None:
         "constraints": constraints_to_json(constraints_of(study)),
         "signal": study.signal,
         "verdict": study.verdict,
+        "understood": study.spec["notes"].get("understood"),
         "checkpoint_bytes": _on_disk(study, StudyPaths.checkpoint_bytes, 0),
         "workers": _workers(store, study),
     }
@@ -90,9 +92,10 @@ def _plan(study: Study) -> dict[str, Any]:
     """Return the words of `show` for what is searched, and how."""
     identity = study.spec["identity"]
     names = ("fraction", "seed", "score", "sampler", "pruner", "precision")
-    rows = study.spec["notes"].get("rows", {})
+    rows, found = study.spec["notes"].get("rows", {}), understood_in(study.spec["notes"])
     return {
         **{name: identity[name] for name in names if name in identity},
+        **({} if found is None else found.words()),
         "rows": ", ".join(f"{part} {count}" for part, count in rows.items()),
         **{f"space: {name}": _written(value) for name, value in identity["space"].items()},
     }

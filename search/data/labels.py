@@ -1,7 +1,7 @@
 """Turn the cells of a label column into class ids or numbers, or say which row cannot be.
 
-The cells come from `files` or a `datasets` data set, so `1`, `"1"` and `1.0` are the same class. `raw` uses
-this.
+The cells come from `files` or a `datasets` data set, so `1`, `"1"` and `1.0` are the same class. What is almost surely
+a slip is refused in `slips`. `raw` uses this.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...spaces.errors import BadInput, did_you_mean
-from ..tasks import Task
+from ..tasks import CLASSES, NUMBERS, Task
 from .files import Table
+from .slips import number_in, refuse_slips
 
 #: A column of whole numbers with more distinct values than this holds numbers, not classes.
 MANY_NUMBERS = 100
@@ -26,13 +27,13 @@ def read_labels(task: Task, train: Table, validation: Table | None) -> tuple[Tas
     """Return the task with its labels known, and the labels of both parts: ids in their order, or numbers.
 
     Raises:
-        BadInput: empty cells, an unknown label, one class only, fewer rows than classes, a validation label
-            that the training part lacks, or no number where numbers are predicted.
+        BadInput: empty cells, a label that is almost surely a slip, an unknown label, one class only, fewer rows than
+            classes, a validation label that the training part lacks, or no number where numbers are predicted.
     """
     cells = _cells(task, train)
     held_out = _cells(task, validation) if validation else []
     if task.labels is None:
-        task = task.with_labels(infer_labels(cells, train.classes))
+        task = _inferred(task, train, cells)
     if task.is_regression:
         return task, _numbers(task, train, cells), _numbers(task, validation, held_out) if validation else []
     ids = _ids(task, train, cells)
@@ -42,34 +43,36 @@ def read_labels(task: Task, train: Table, validation: Table | None) -> tuple[Tas
     return task, ids, other
 
 
-def infer_labels(cells: Sequence[str], classes: Sequence[str] = ()) -> tuple[str, ...]:
+def _inferred(task: Task, table: Table, cells: Sequence[str]) -> Task:
+    """Return a task of the user's own with the labels that its training part has, and what follows from them."""
+    if task.label_kind is None and not table.classes:
+        refuse_slips(table, cells)
+    labels = () if task.label_kind == NUMBERS else infer_labels(cells, table.classes, kind=task.label_kind)
+    counts = Counter(cells)
+    return task.with_labels(labels, [counts[name] for name in labels])
+
+
+def infer_labels(cells: Sequence[str], classes: Sequence[str] = (), *, kind: str | None = None) -> tuple[str, ...]:
     """Return the label names of a column in their order, or none at all where it holds numbers to predict.
 
-    Numbers are predicted where one has a fraction, or more than `MANY_NUMBERS` whole numbers occur. A source
-    that declares its classes keeps their order; others are sorted, as numbers where all are.
+    Unless their `kind` is said, numbers are predicted where one has a fraction, or more than `MANY_NUMBERS` whole
+    numbers occur. A source that declares its classes keeps their order; others are sorted, as numbers where all are.
     """
     distinct = set(cells)
     if classes:
         return tuple(name for name in classes if name in distinct)
-    numbers = {name: _number(name) for name in distinct}
+    numbers = {name: number_in(name) for name in distinct}
     values = [value for value in numbers.values() if value is not None]
     if len(values) < len(numbers):
         return tuple(sorted(distinct))
-    if len(values) > MANY_NUMBERS or not all(value.is_integer() for value in values):
+    if kind != CLASSES and (len(values) > MANY_NUMBERS or not all(value.is_integer() for value in values)):
         return ()
     return tuple(sorted(distinct, key=lambda name: (numbers[name], name)))
 
 
-def _number(name: str) -> float | None:
-    try:
-        value = float(name)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
 def _cells(task: Task, table: Table) -> list[str]:
-    """Return the label column as text. Raises `BadInput` for empty cells."""
+    """Return the label column as text. Raises `BadInput` for empty cells and ids that the source does not declare."""
+    _refuse_undeclared(task, table)
     names = [_name(table, row, cell) for row, cell in enumerate(table.columns[task.label_column])]
     empty = [row for row, name in enumerate(names) if not name]
     if empty:
@@ -79,6 +82,18 @@ def _cells(task: Task, table: Table) -> list[str]:
             hint="fill them in or leave those rows out",
         )
     return [name for name in names if name]
+
+
+def _refuse_undeclared(task: Task, table: Table) -> None:
+    """Refuse ids without a name where the source declares its classes; `datasets` writes -1 where there is no label."""
+    ids = [row for row, cell in enumerate(table.columns[task.label_column]) if table.classes and isinstance(cell, int)]
+    if ids:
+        number = table.columns[task.label_column][ids[0]]
+        raise BadInput(
+            f"{table.place(ids[0])} has the label {number}, which is none of the {len(table.classes)} classes "
+            f"({len(ids)} of {len(table)} rows are so)",
+            hint="-1 is for rows without a label: leave them out" if number == -1 else None,
+        )
 
 
 def _name(table: Table, row: int, cell: Any) -> str | None:
@@ -96,24 +111,38 @@ def _kind(cell: object) -> str:
 
 
 def _ids(task: Task, table: Table, cells: Sequence[str]) -> list[Label]:
-    labels = task.labels or ()
-    known = {str(number): number for number in range(len(labels))} | {
-        name: number for number, name in enumerate(labels)
-    }
-    ids: list[Label] = []
+    known = _known(task, cells)
     for row, name in enumerate(cells):
         if name not in known:
-            raise BadInput(f"{table.place(row)} has the unknown label {name!r}", hint=did_you_mean(name, labels))
-        ids.append(known[name])
-    return ids
+            raise _unknown(task, table, row, cells)
+    return [known[name] for name in cells]
+
+
+def _known(task: Task, cells: Sequence[str]) -> dict[str, int]:
+    """Return the ids of label names; in a file of a built-in task that has none of them, of their positions."""
+    names = {name: number for number, name in enumerate(task.labels or ())}
+    if task.is_own or any(name in names for name in cells):
+        return names
+    return {str(number): number for number in range(len(names))}
+
+
+def _unknown(task: Task, table: Table, row: int, cells: Sequence[str]) -> BadInput:
+    labels, name = task.labels or (), cells[row]
+    hint = did_you_mean(name, labels)
+    if name.isdecimal() and int(name) < len(labels):
+        only = "a file has names or positions, not both" if not task.is_own else f"write names: {', '.join(labels)}"
+        hint = f"is it a position? {only}"[:200]
+    if task.is_own:
+        return BadInput(f"{table.place(row)} has the unknown label {name!r}, which the training part lacks", hint=hint)
+    return BadInput(f"{table.place(row)} has the unknown label {name!r}", hint=hint)
 
 
 def _numbers(task: Task, table: Table, cells: Sequence[str]) -> list[Label]:
     values: list[Label] = []
     for row, name in enumerate(cells):
-        value = _number(name)
+        value = number_in(name)
         if value is None:
-            raise BadInput(f"{table.place(row)} has the label {name!r}, which is no number")
+            raise BadInput(f"{table.place(row)} has the label {name!r}, which is no number", hint=_why_no_number(name))
         values.append(value)
     if len(values) > 1 and len(set(values)) == 1:
         raise BadInput(
@@ -121,6 +150,11 @@ def _numbers(task: Task, table: Table, cells: Sequence[str]) -> list[Label]:
             hint="nothing can be learnt from it",
         )
     return values
+
+
+def _why_no_number(name: str) -> str | None:
+    comma = number_in(name.replace(",", ".")) is not None
+    return f"with a point: {name.replace(',', '.')}" if comma else None
 
 
 def _check_classes(task: Task, train: Table, ids: Sequence[Label]) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,8 +16,12 @@ from .raw import RawData
 ABOUT = "about.json"
 
 
-def kept(fingerprint: str, cache: Path) -> RawData | None:
-    """Return the data of that fingerprint, memory-mapped; None where no search of this user has loaded it."""
+def kept(fingerprint: str, cache: Path, task: Task | None = None) -> RawData | None:
+    """Return the data of that fingerprint, memory-mapped; None where no search of this user has loaded it.
+
+    The same data may have been loaded for another task, with other names and another positive label: with a `task`, it
+    is that task's.
+    """
     from datasets import load_from_disk
 
     folder = _folder(fingerprint, cache)
@@ -25,13 +30,24 @@ def kept(fingerprint: str, cache: Path) -> RawData | None:
         parts = {name: load_from_disk(str(folder / name)) for name in about["parts"]}
     except (OSError, ValueError):
         return None  # or what clears caches has taken a part of it
+    known = Task.from_dict(about["task"])
     return RawData(
-        task=Task.from_dict(about["task"]),
+        task=known if task is None else _of(task, known, parts["train"]["label"][:]),
         train=parts["train"],
         validation=parts.get("validation"),
         fingerprint=fingerprint,
         notes=tuple(about["notes"]),
     )
+
+
+def _of(task: Task, known: Task, labels: list[int | float]) -> Task:
+    """Return a task with the labels and the number of text columns of one whose data is the same."""
+    if not task.is_own:
+        return known
+    if len(task.text_columns) < len(known.text_columns):
+        task = task.with_text_columns([name.strip() for name in task.text_columns[0].split(",")])
+    counts = Counter(labels) if known.labels else {}
+    return task.with_labels(known.labels or (), [counts[number] for number in range(len(known.labels or ()))])
 
 
 def keep(raw: RawData, cache: Path) -> None:

@@ -26,6 +26,8 @@ IN_TRAINER = (
     "test_file",
     "text_columns",
     "label_column",
+    "label_kind",
+    "positive_label",
     "model",
     "model_config",
     "freeze_encoder",

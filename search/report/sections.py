@@ -9,6 +9,7 @@ from typing import Any
 
 from ...studies.records import Failure, Trial, TrialState
 from ..reproduce import SPACE_FILE, recipe
+from ..understood import understood_in
 from ..verdict.pareto import front_sentence
 from ..verdict.words import ledger_line
 from ..words import duration, from_where, run_again, short, shown_params
@@ -83,6 +84,7 @@ def sections(facts: Facts) -> list[Section]:
             texts=[front_sentence(facts.front)] if facts.front and not facts.front.trials else [],
         ),
         Section(name="classes", title="Class by class", tables=class_tables(facts)),
+        Section(name="data", title="The data", tables=[data_table(facts)]),
         Section(name="mattered", title="What mattered", pictures=("importance", "slices", "parallel")),
         Section(name="time", title="Where the time went", pictures=("time",), texts=ledger_texts(facts)),
         Section(name="failures", title="What went wrong", tables=[failures_table(facts)]),
@@ -202,6 +204,20 @@ def class_tables(facts: Facts) -> list[Table]:
         Table(title=f"Scores {where}", head=("class", "precision", "recall", "F1", "rows"), rows=scores),
         Table(title=f"Confusion matrix {where}", head=("true class", *(f"said {name}" for name in names)), rows=matrix),
     ]
+
+
+def data_table(facts: Facts) -> Table:
+    """Return what was understood of the data before the search; nothing of a Trainer of the user's own."""
+    found = understood_in(facts.notes)
+    if found is None:
+        return Table(title="", head=(), rows=())
+    rows = ", ".join(f"{name} {count}" for name, count in found.rows.items())
+    told = {**found.words(), "rows": rows, "read": "; ".join(found.remarks)}
+    return Table(
+        title="What was understood of it",
+        head=("", ""),
+        rows=[Row([Cell(name), Cell(clipped(words))]) for name, words in told.items() if words],
+    )
 
 
 # What went wrong, and all the trials

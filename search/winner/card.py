@@ -21,6 +21,7 @@ from ..reproduce import SPACE_FILE, recipe
 from ..strategy import Strategy
 from ..talk import as_typed
 from ..tasks import Task
+from ..understood import understood_in
 from ..verdict.words import summary_lines
 from ..words import short, short_values, shown_params
 from .card_facts import Facts, is_known
@@ -296,8 +297,10 @@ def task_limits(facts: Facts, task: Task) -> list[str]:
         lines.append("The data was made by a grammar, to try hpsearch out: the model is of no other use.")
     elif facts.options.get("model") == TINY:
         lines.append("The model knows nothing but this data: it was not pretrained.")
-    if not task.is_regression:
-        lines.append("How balanced the labels are is not recorded here; a high accuracy may be that of the largest.")
+    found = understood_in(facts.study.spec.get("notes") or {})
+    if found is not None and found.largest is not None:
+        name, share = text(found.largest[0], 60), found.largest_share
+        lines.append(f"Of the training rows {share:.1%} are {name}: who always says so has that accuracy.")
     most = facts.record["configuration"]["data"].get("max_length") or facts.record["max_length"]
     return [*lines, f"Of longer texts the first {most} tokens count."]
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from ...spaces.errors import BadInput, place_hint
 from ...studies.whole_file import write_whole
 from ..data.files import read_table
-from ..data.raw import text_columns
-from ..tasks import Column, Submission, Task
+from ..data.raw import text_columns, text_names
+from ..layouts import Column, Submission
+from ..tasks import Task
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -37,9 +38,9 @@ def read_unlabelled(task: Task, path: str | Path) -> tuple[list[Id], Dataset]:
 
     texts = [column for column in task.columns if column.name != task.label_column]
     headerless = task.files.headerless if task.files else ()
-    table = read_table(Path(path), [*texts, ID], headerless=headerless)
+    table = read_table(path, [*texts, ID], headerless=headerless, bare_quotes=task.files is not None)
     ids = [_id(cell, row) for row, cell in enumerate(table.columns.get(ID.name, [None] * len(table)))]
-    return ids, Dataset.from_dict(text_columns(table, texts))
+    return ids, Dataset.from_dict(text_columns(table, text_names(task, table)))
 
 
 def _id(cell: Any, row: int) -> Id:

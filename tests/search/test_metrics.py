@@ -41,6 +41,15 @@ def test_binary_metrics_are_those_of_scikit_learn(seed):
     assert expected == pytest.approx(scores(BINARY, predicted, true), abs=1e-12)
 
 
+@pytest.mark.parametrize(("counts", "positive"), [((30, 170), 0), ((170, 30), 1)])
+def test_f1_is_that_of_the_positive_class(counts, positive):
+    """The rarer one of the user's own two, whichever comes first in the alphabet."""
+    predicted, true = classes(2, 0)
+    task = CUSTOM.with_labels(("no", "yes"), counts)
+
+    assert pytest.approx(sk.f1_score(true, predicted, pos_label=positive)) == scores(task, predicted, true)["f1"]
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_metrics_of_many_classes_are_those_of_scikit_learn(seed):
     """F1 is the mean over the classes, Matthews the form for more than two."""

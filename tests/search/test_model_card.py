@@ -236,7 +236,7 @@ def test_a_regression_on_pairs(place: Path, capsys: pytest.CaptureFixture[str]) 
     assert "regression" in card.data.tags
     assert {"held out of train"} == {one.dataset_split for one in card.data.eval_results}
     assert "predict the number how near" in shown(card)
-    assert "balanced" not in shown(card)
+    assert "who always says so" not in shown(card)
     assert "score" in capsys.readouterr().out
 
 

@@ -174,3 +174,58 @@ def test_every_metric_may_be_asked_for_before_the_labels_are_known():
     task = custom_task(["text"], "target")
 
     assert ["eval_f1", "eval_pearson", "eval_mse"] == [task_objective(task, m).name for m in ("f1", "pearson", "mse")]
+
+
+@pytest.mark.parametrize(
+    ("labels", "counts", "positive"),
+    [
+        (("fraud", "legit"), (3, 97), "fraud"),
+        (("legit", "scam"), (60, 40), "scam"),
+        (("no", "yes"), (50, 50), "yes"),
+        (("a", "b", "c"), (1, 2, 3), None),
+        ((), (), None),
+    ],
+)
+def test_f1_is_of_the_rarer_of_two_classes(labels, counts, positive):
+    """Not of the one that comes second in the alphabet; of more classes it is a mean, and numbers have none."""
+    assert positive == custom_task(["text"], "label").with_labels(labels, counts).positive_label
+
+
+def test_f1_is_of_the_class_that_is_said():
+    """The rarer one is a guess."""
+    task = custom_task(["text"], "label", positive_label="legit").with_labels(("fraud", "legit"), (3, 97))
+
+    assert ("legit", 1) == (task.positive_label, task.positive_id)
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [(("no", "yes"), "no label of that name"), (("a", "b", "ye"), "no label of that name"), ((), "predicts numbers")],
+)
+def test_a_positive_label_has_to_be_one(labels, words):
+    """One that is no label is refused, as is one of numbers."""
+    with pytest.raises(BadInput, match=words):
+        custom_task(["text"], "label", positive_label="yess").with_labels(labels, [1] * len(labels))
+
+
+def test_f1_of_several_classes_has_no_positive_one():
+    """It is the mean of the F1 of each."""
+    with pytest.raises(BadInput, match="3 classes, and F1 is the mean over all"):
+        custom_task(["text"], "label", positive_label="a").with_labels(("a", "b", "c"), (1, 2, 3))
+
+
+@pytest.mark.parametrize("name", ["mrpc", "qqp"])
+def test_built_in_tasks_keep_the_class_that_glue_scores(name):
+    """F1 of MRPC and QQP is that of the paraphrases, which are the second class."""
+    assert 1 == TASKS[name].positive_id
+
+
+@pytest.mark.parametrize(
+    ("counts", "objective"),
+    [((90, 10), "eval_matthews_correlation"), ((89, 11), "eval_accuracy"), ((1, 95, 4), "eval_matthews_correlation")],
+)
+def test_accuracy_is_no_objective_where_one_class_is_nearly_all(counts, objective):
+    """From 90 % on, who always says the same class has nearly all of it."""
+    labels = [f"c{n}" for n in range(len(counts))]
+
+    assert objective == custom_task(["text"], "label").with_labels(labels, counts).objective
