@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from ..studies.records import Study
 from ..studies.store import StudyStore
 from .backends import search_by_trainer
 from .begun import as_begun, rules_kept
+from .data.kept_rows import KeptRows
+from .data.splits import SplitSource
 from .limits import Limits
 from .loop import SearchLoop
 from .objectives import kept
@@ -58,6 +61,12 @@ class StudyRun:
         """The study's folder."""
         return StudyPaths(Path(self.study.folder))
 
+    @cached_property
+    def source(self) -> SplitSource:
+        """The splits of the problem; those that the Trainer's class prepares are kept in the study's folder."""
+        source = self.problem.source
+        return KeptRows(source, self.paths.data) if self.problem.making.prepares else source
+
     def search(self) -> None:
         """Run the trials that the study still lacks in this process; see `SearchLoop.run` for what it raises."""
         with self.quietly():
@@ -76,7 +85,7 @@ class StudyRun:
         return SearchLoop(
             making=self.problem.making,
             scores_predictions=self.problem.score_predictions is not None,
-            source=self.problem.source,
+            source=self.source,
             plan=self.problem.plan,
             baseline=self.problem.baseline(),
             priors=self.priors(),
