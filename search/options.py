@@ -144,8 +144,19 @@ class RunOptions:
     verbose: bool = opt(False, "show the libraries' log as well")
 
 
+@dataclass(frozen=True, kw_only=True)
+class OwnCodeOptions:
+    """What of the user's own a study was made with, for the commands that go on with it."""
+
+    words: list[str] = opt((), "the script's own words", metavar="[-- WORDS...]")
+    trainer: str | None = opt(None, "your function that the study was made with", metavar="FILE.py:FUNCTION")
+    script: str | None = opt(None, "likewise, the script, with its own words after --", metavar="FILE.py")
+    model_init: str | None = opt(None, "likewise, the one of its model", metavar="FILE.py:FUNCTION")
+    compute_metrics: str | None = opt(None, "likewise, the one of its metrics", metavar="FILE.py:FUNCTION")
+
+
 def as_signature(options: type, *extra: inspect.Parameter) -> inspect.Signature:
-    """Return the signature of a typer command that takes all of `options`, each None unless given."""
+    """Return the signature of a typer command that takes `extra` and all of `options`, each None unless given."""
     import typer
 
     parameters = []
