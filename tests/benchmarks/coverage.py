@@ -29,6 +29,8 @@ Found, in the 89 cells of one seed where all but `difference` apply (69 for it),
   97 % (five), as `paired_difference` does (89, 93, 97 %).
 - With 240 calls in place of 1000 it covers the same and is 1 to 9 % wider (one seed, 60 and 150 rows), 13 % for the
   median. At a level of 99 % it covers 98.9 % or more.
+- The product's has Hesterberg's expansion already, as Student's distribution and n / (n - 1). Reaching as far as the
+  expanded quantiles too, where these are farther out, covers no more (94.1 % of 30 rows of losses with other tails).
 - On the accuracies `scipy.stats.bootstrap` gave the same as the quantiles here. It is not used for the product: it
   neither draws again what is undefined nor leaves out rows.
 - A bootstrap of Student's t on the jackknife's pseudo-values, tried once and not kept here, covered in 80 % or more

@@ -31,7 +31,7 @@ SIX_DIGITS = 5e-7
 HERE = ("--use_cpu", "--report_to", "none", "--num_train_epochs", "1", "--learning_rate", "0.01")
 #: Names that are searched, the first that the script's Trainer does not refuse.
 SPACES = (
-    "learning_rate: {choices: [0.002, 0.02]}",
+    "learning_rate: {choices: [0.0025, 0.025]}",
     "per_device_train_batch_size: {choices: [4, 16]}",
     "body_learning_rate: {choices: [1.0e-5, 1.0e-2]}",
 )
