@@ -24,6 +24,7 @@ from .data.kept_rows import KeptRows
 from .data.splits import SplitSource
 from .limits import Limits
 from .loop import SearchLoop
+from .making.making import makers
 from .objectives import kept
 from .own.code import NO_CODE, OwnCode
 from .own.printed import LOG
@@ -64,8 +65,8 @@ class StudyRun:
     @cached_property
     def source(self) -> SplitSource:
         """The splits of the problem; those that the Trainer's class prepares are kept in the study's folder."""
-        source = self.problem.source
-        return KeptRows(source, self.paths.data) if self.problem.making.prepares else source
+        source, making = self.problem.source, self.problem.making
+        return KeptRows(source, self.paths.data / makers(type(making.users))) if making.prepares else source
 
     def search(self) -> None:
         """Run the trials that the study still lacks in this process; see `SearchLoop.run` for what it raises."""

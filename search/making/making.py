@@ -6,10 +6,14 @@ cannot be copied, by running the user's function or script once more: slower, an
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from transformers import Seq2SeqTrainer, Trainer, set_seed
@@ -232,6 +236,21 @@ class Making:
         elif wish.peft:
             found["peft_config"] = lambda given: with_fields(given, wish.peft)
         return found
+
+
+def makers(kind: type) -> str:
+    """Return a hash of what the code of a class is: the releases of libraries in it, and the text of the user's files.
+
+    `datasets` knows a function that can be imported by its name alone, whatever it does by now.
+    """
+    digest = hashlib.sha256()
+    for one in kind.__mro__:
+        try:
+            digest.update(version(one.__module__.partition(".")[0]).encode())
+        except PackageNotFoundError:
+            file = getattr(sys.modules.get(one.__module__), "__file__", None)
+            digest.update(Path(file).read_bytes() if file and Path(file).is_file() else one.__module__.encode())
+    return digest.hexdigest()[:16]
 
 
 def prepared_alone(wish: Wish) -> Changes:

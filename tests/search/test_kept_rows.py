@@ -19,7 +19,7 @@ import hpsearch
 from hpsearch import Choice
 from hpsearch.search.data.kept_rows import KeptRows, on_disk
 from hpsearch.search.data.splits import GivenSplits
-from hpsearch.search.making.making import Making
+from hpsearch.search.making.making import Making, makers
 from hpsearch.search.making.wish import Wish
 from hpsearch.studies.records import TrialState
 
@@ -196,7 +196,7 @@ sys.path.insert(0, scripts)
 import hpsearch, trl_sft_full
 from hpsearch.search.data.kept_rows import KeptRows
 from hpsearch.search.data.splits import GivenSplits
-from hpsearch.search.making.making import Making
+from hpsearch.search.making.making import Making, makers
 from hpsearch.search.making.wish import Wish
 making = Making.of(trl_sft_full.build_trainer())
 splits = KeptRows(GivenSplits(making.train_dataset, making.eval_dataset), Path(folder)).splits({})
@@ -292,6 +292,21 @@ def test_what_nobody_could_find_is_not_kept(toy: Any, tmp_path: Path) -> None:
 
     assert [1] * 16 == list(made.train_dataset["more"])
     assert [] == list((tmp_path / "data").rglob("cache-*"))
+
+
+def test_other_code_finds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class of a file that was changed, or of a library's other release, has rows of its own."""
+    (tmp_path / "theirs.py").write_text("from transformers import Trainer\nclass Mine(Trainer):\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    kind = __import__("theirs").Mine
+
+    found = [makers(kind), makers(kind), makers(Trainer)]
+    (tmp_path / "theirs.py").write_text("from transformers import Trainer\nclass Mine(Trainer):\n    prepares = 2\n")
+    found.append(makers(kind))
+    monkeypatch.setattr("hpsearch.search.making.making.version", lambda library: "6.0")
+    found.append(makers(Trainer))
+    assert found[0] == found[1]
+    assert 4 == len(set(found))
 
 
 # What is kept
