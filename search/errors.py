@@ -19,6 +19,10 @@ class NothingTrained(HpsearchError):
     """The training changed no weight of the model."""
 
 
+class NoComparison(HpsearchError, ValueError):
+    """Two models cannot be compared on these rows."""
+
+
 class TrialTimedOut(HpsearchError, TimeoutError):
     """The trial took longer than one trial may."""
 

@@ -187,8 +187,19 @@ def file_keys(options: type) -> dict[str, str]:
     return {flag_of(item)[2:].replace("-", "_"): item.name for item in dataclasses.fields(options)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class OwnCodeOptions:
+    """What of the user's own a study was made with, for the commands that go on with it."""
+
+    words: list[str] = opt((), "the script's own words", metavar="[-- WORDS...]")
+    trainer: str | None = opt(None, "your function that the study was made with", metavar="FILE.py:FUNCTION")
+    script: str | None = opt(None, "likewise, the script, with its own words after --", metavar="FILE.py")
+    model_init: str | None = opt(None, "likewise, the one of its model", metavar="FILE.py:FUNCTION")
+    compute_metrics: str | None = opt(None, "likewise, the one of its metrics", metavar="FILE.py:FUNCTION")
+
+
 def as_signature(options: type, *extra: inspect.Parameter) -> inspect.Signature:
-    """Return the signature of a typer command that takes all of `options`, each None unless given."""
+    """Return the signature of a typer command that takes `extra` and all of `options`, each None unless given."""
     import typer
 
     parameters = []

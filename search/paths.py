@@ -15,7 +15,7 @@ from .failures import ends_search
 
 @dataclass(frozen=True)
 class StudyPaths:
-    """The folder of one study: `log.txt`, `trials/N/`, `rungs/R/N/`, `models/`, `outbox/`."""
+    """The folder of one study: `log.txt`, `data/`, `trials/N/`, `rungs/R/N/`, `models/`, `outbox/`."""
 
     folder: Path
 
@@ -23,6 +23,11 @@ class StudyPaths:
     def log(self) -> Path:
         """Where the chatter of transformers, datasets and optuna goes."""
         return self.folder / "log.txt"
+
+    @property
+    def data(self) -> Path:
+        """Rows that were made in memory, and what a Trainer's class made of them, see `data.kept_rows`."""
+        return self.folder / "data"
 
     @property
     def outbox(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ from ..studies.records import Study
 from ..studies.store import StudyStore
 from .backends import search_by_trainer
 from .begun import as_begun, rules_kept
+from .data.kept_rows import KeptRows
+from .data.splits import SplitSource
 from .limits import Limits
 from .loop import SearchLoop
+from .making.making import makers
 from .objectives import kept
 from .own.code import NO_CODE, OwnCode
 from .own.printed import LOG
@@ -63,6 +67,12 @@ class StudyRun:
         """The study's folder."""
         return StudyPaths(Path(self.study.folder))
 
+    @cached_property
+    def source(self) -> SplitSource:
+        """The splits of the problem; those that the Trainer's class prepares are kept in the study's folder."""
+        source, making = self.problem.source, self.problem.making
+        return KeptRows(source, self.paths.data / makers(type(making.users))) if making.prepares else source
+
     def search(self) -> None:
         """Run the trials that the study still lacks in this process; see `SearchLoop.run` for what it raises."""
         with self.quietly():
@@ -80,7 +90,7 @@ class StudyRun:
         return SearchLoop(
             making=self.problem.making,
             scores_predictions=self.problem.score_predictions is not None,
-            source=self.problem.source,
+            source=self.source,
             plan=self.problem.plan,
             baseline=self.problem.baseline(),
             priors=self.priors(),

@@ -30,6 +30,7 @@ from .strategy import NONE
 from .trainer_settings import trainer_settings
 from .trial.early_stopping import check_stopping, stopping_words
 from .trial.looks import looks_words
+from .trial.outputs import why_no_rows
 from .trial.trainer import accepted_sections
 
 
@@ -180,9 +181,7 @@ def can_be_halved(making: Making, objective: Objective) -> bool:
     given, trainer = making.eval_dataset, making.template
     if given is None or isinstance(given, dict) or is_stream(given) or len(given) < FEWEST_HALVED:
         return False
-    if getattr(trainer.args, "batch_eval_metrics", False):
-        return False
-    return objective.is_loss or trainer.compute_metrics is not None
+    return objective.is_loss or why_no_rows(trainer) is None
 
 
 def checked_problem(

@@ -17,7 +17,7 @@ from ..interrupts import was_interrupted
 from ..options import DEFAULT_STORE, STORE_ENV, STORE_HELP, RunOptions
 from .app_sweep import sweep
 from .completion import study_names
-from .run_flags import Json, takes_run_options
+from .run_flags import Json, takes_own_code, takes_run_options
 
 
 class Commands(typer.core.TyperGroup):
@@ -73,32 +73,8 @@ def hpsearch(
 Store = Annotated[str, typer.Option("--store", help=STORE_HELP, envvar=STORE_ENV, metavar="URL")]
 Private = Annotated[bool, typer.Option("--private", help="nobody else can read it on the hub")]
 ELSEWHERE = "where it is here, if it is elsewhere than where the study was started"
-OwnTrainer = Annotated[
-    str | None, typer.Option("--trainer", help="your function that the study was made with", metavar="FILE.py:FUNCTION")
-]
-OwnScript = Annotated[
-    str | None, typer.Option("--script", help="likewise, the script, with its own words after --", metavar="FILE.py")
-]
-Words = Annotated[list[str] | None, typer.Argument(metavar="[-- WORDS...]", help="the script's own words")]
-OwnModel = Annotated[
-    str | None, typer.Option("--model-init", help="likewise, the one of its model", metavar="FILE.py:FUNCTION")
-]
-OwnMetrics = Annotated[
-    str | None, typer.Option("--compute-metrics", help="likewise, the one of its metrics", metavar="FILE.py:FUNCTION")
-]
 Name = Annotated[str, typer.Argument(metavar="STUDY", help="name of a study", autocompletion=study_names)]
 Names = Annotated[list[str], typer.Argument(metavar="STUDY...", help="names of studies", autocompletion=study_names)]
-
-
-def own_code(
-    trainer: str | None, script: str | None, words: list[str] | None, model_init: str | None, metrics: str | None
-) -> Any:
-    """Return what of the user's own a study was made with, as it was typed."""
-    from ..own.code import OwnCode
-
-    return OwnCode(
-        trainer=trainer, script=script, words=tuple(words or ()), model_init=model_init, compute_metrics=metrics
-    )
 
 
 @app.command(epilog="Example: hpsearch run --task cola --data-dir glue_data --trials 20")
@@ -111,6 +87,7 @@ def run(options: RunOptions, as_json: bool) -> None:
 
 
 @app.command(epilog="Example: hpsearch worker cola-tiny --store postgresql+psycopg://team@db/hpsearch --jobs 2")
+@takes_own_code
 def worker(
     study: Name,
     store: Store = DEFAULT_STORE,
@@ -127,18 +104,13 @@ def worker(
     train_file: Annotated[str | None, typer.Option("--train-file", help=ELSEWHERE, metavar="FILE")] = None,
     validation_file: Annotated[str | None, typer.Option("--validation-file", help=ELSEWHERE, metavar="FILE")] = None,
     model: Annotated[str | None, typer.Option("--model", help=ELSEWHERE, metavar="DIR")] = None,
-    words: Words = None,
-    trainer: OwnTrainer = None,
-    script: OwnScript = None,
-    model_init: OwnModel = None,
-    compute_metrics: OwnMetrics = None,
+    code: Any = None,
 ) -> None:
     """Work on a study that somebody started, from any machine that reaches its store."""
     from .run import join_study
 
     given = {"data_dir": data_dir, "train_file": train_file, "validation_file": validation_file, "model": model}
     places = {name: place for name, place in given.items() if place is not None}
-    code = own_code(trainer, script, words, model_init, compute_metrics)
     join_study(
         store,
         study,
@@ -270,6 +242,7 @@ def delete(
 
 
 @app.command(epilog="Example: hpsearch retrain demo-tiny --trial 7")
+@takes_own_code
 def retrain(
     study: Name,
     trial: Annotated[int | None, typer.Option("--trial", help="trial number [default: the best]")] = None,
@@ -281,11 +254,7 @@ def retrain(
     store: Store = DEFAULT_STORE,
     quiet: Annotated[bool, typer.Option("--quiet", help="show the result alone")] = False,
     as_json: Json = False,
-    words: Words = None,
-    trainer: OwnTrainer = None,
-    script: OwnScript = None,
-    model_init: OwnModel = None,
-    compute_metrics: OwnMetrics = None,
+    code: Any = None,
 ) -> None:
     """Train with a trial's configuration on all the training data."""
     from .run import retrain_trial
@@ -297,7 +266,7 @@ def retrain(
         folder=output_dir,
         hub_name=push_to_hub,
         private=private,
-        code=own_code(trainer, script, words, model_init, compute_metrics),
+        code=code,
         quiet=quiet,
         as_json=as_json,
     )
@@ -316,22 +285,18 @@ def push(
 
 
 @app.command(epilog="Example: hpsearch replay demo-tiny --trial 7")
+@takes_own_code
 def replay(
     study: Name,
     trial: Annotated[int, typer.Option("--trial", help="trial number")],
     store: Store = DEFAULT_STORE,
     quiet: Annotated[bool, typer.Option("--quiet", help="show the result alone")] = False,
     as_json: Json = False,
-    words: Words = None,
-    trainer: OwnTrainer = None,
-    script: OwnScript = None,
-    model_init: OwnModel = None,
-    compute_metrics: OwnMetrics = None,
+    code: Any = None,
 ) -> int:
     """Run a trial again from its row and prove that it is the same: exit code 0 if so, else 1."""
     from .run import replay_trial
 
-    code = own_code(trainer, script, words, model_init, compute_metrics)
     return replay_trial(store, study, number=trial, quiet=quiet, as_json=as_json, code=code)
 
 

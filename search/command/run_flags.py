@@ -1,14 +1,15 @@
-"""The flags of a command that takes all options of a search: `run` and `check`."""
+"""Flags that several commands take: all options of a search (`run`, `check`), or the user's own code of a study."""
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
-from ..options import RunOptions, as_signature, resolve
+from ..options import OwnCodeOptions, RunOptions, as_signature, resolve
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 
@@ -26,4 +27,19 @@ def takes_run_options(command: Callable[[RunOptions, bool], None]) -> Callable[.
     with_flags.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[*signature.parameters.values(), json_flag]
     )
+    return with_flags
+
+
+def takes_own_code(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `command` with the flags of `OwnCodeOptions` in the place of its parameter `code`, an `OwnCode`."""
+
+    def with_flags(**given: Any) -> Any:
+        from ..own.code import OwnCode
+
+        own = {item.name: given.pop(item.name) for item in dataclasses.fields(OwnCodeOptions)}
+        return command(**given, code=OwnCode.of(own))
+
+    with_flags.__name__, with_flags.__doc__ = command.__name__, command.__doc__
+    theirs = [one for one in inspect.signature(command, eval_str=True).parameters.values() if one.name != "code"]
+    with_flags.__signature__ = as_signature(OwnCodeOptions, *theirs)  # type: ignore[attr-defined]
     return with_flags

@@ -27,6 +27,16 @@ class GeneratorStates:
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else []
         return cls(random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda)
 
+    def are_now(self) -> bool:
+        """Return whether nothing was drawn since."""
+        now = GeneratorStates.now()
+        return (
+            self.python == now.python
+            and all(np.array_equal(*pair) for pair in zip(self.numpy, now.numpy, strict=True))
+            and torch.equal(self.torch, now.torch)
+            and all(torch.equal(*pair) for pair in zip(self.cuda, now.cuda, strict=False))
+        )
+
     def restore(self) -> None:
         """Let the next numbers be those that came after this moment."""
         random.setstate(self.python)

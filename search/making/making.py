@@ -6,9 +6,14 @@ cannot be copied, by running the user's function or script once more: slower, an
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from transformers import Seq2SeqTrainer, Trainer, set_seed
@@ -20,6 +25,7 @@ from .aftermath import Aftermath
 from .arguments import GivenArguments
 from .call import Call
 from .copies import modules_in
+from .drawn_rows import drawn_rows_forgotten, without_files
 from .fresh_model import FreshModel, with_fields
 from .seen import SEEN, Seen
 from .watch import Changes, watching
@@ -120,6 +126,12 @@ class Making:
         given = self.call.value_of(name)
         return getattr(self.template, name) if given is None else given
 
+    @property
+    def prepares(self) -> bool:
+        """Whether the class makes other rows of its data than it was given, in its constructor: trl tokenises them."""
+        names = ("train_dataset", "eval_dataset")
+        return any(self._data(name) is not getattr(self.users, name, None) for name in names)
+
     def value_of(self, name: str) -> Any:
         """Return a value as the template trains with it: a field of `TrainingArguments`, or the function's own."""
         if self.decided is not None and name in self.decided.usual:
@@ -175,11 +187,12 @@ class Making:
 
         The generators of random numbers are seeded before anything is made.
         """
-        if self.again is None or not (self.refusals() or wish.own or self.needs_another_model(wish)):
-            trainer = self.from_copies(wish)
-            self.aftermath.repeat(trainer, self.users)
-        else:
-            trainer = self.from_code(self.again, wish)
+        with drawn_rows_forgotten():
+            if self.again is None or not (self.refusals() or wish.own or self.needs_another_model(wish)):
+                trainer = self.from_copies(wish)
+                self.aftermath.repeat(trainer, self.users)
+            else:
+                trainer = self.from_code(self.again, wish)
         for name, dataset in (("train_dataset", wish.train), ("eval_dataset", wish.evaluation)):
             if name in self.aftermath.attributes:
                 setattr(trainer, name, dataset)
@@ -197,7 +210,7 @@ class Making:
         else:
             set_seed(self.seed_of(wish))
         values = self.call.fresh()
-        with watching(self.changes(wish, lambda given: args)):
+        with watching(self.changes(wish, lambda given: args), prepared=prepared_alone(wish)):
             return self.call.kind(
                 *(values[number] for number in range(self.call.count)),
                 **{name: value for name, value in values.items() if isinstance(name, str)},
@@ -213,7 +226,7 @@ class Making:
         set_seed(self.seed if same else self.seed_of(wish))
         if self.decided is not None:
             self.decided.now = dict(wish.own)
-        with watching(self.changes(wish, args), self.number):
+        with watching(self.changes(wish, args), self.number, prepared=prepared_alone(wish)):
             return again()
 
     def seed_of(self, wish: Wish) -> int:
@@ -236,6 +249,30 @@ class Making:
         elif wish.peft:
             found["peft_config"] = lambda given: with_fields(given, wish.peft)
         return found
+
+
+def makers(kind: type) -> str:
+    """Return a hash of what the code of a class is: the releases of libraries in it, and the text of the user's files.
+
+    `datasets` knows a function that can be imported by its name alone, whatever it does by now.
+    """
+    digest = hashlib.sha256()
+    for one in kind.__mro__:
+        try:
+            digest.update(version(one.__module__.partition(".")[0]).encode())
+        except PackageNotFoundError:
+            file = getattr(sys.modules.get(one.__module__), "__file__", None)
+            digest.update(Path(file).read_bytes() if file and Path(file).is_file() else one.__module__.encode())
+    return digest.hexdigest()[:16]
+
+
+def prepared_alone(wish: Wish) -> Changes:
+    """Return what becomes of rows that a class has prepared: what it keeps beside them is found by no other trial."""
+
+    def alone(given: Any, prepared: Any) -> Any:
+        return prepared if prepared is given else without_files(prepared)
+
+    return {"train_dataset": partial(alone, wish.train), "eval_dataset": partial(alone, wish.evaluation)}
 
 
 def call_by_looks(trainer: Any) -> Call:

@@ -30,6 +30,7 @@ class Round:
     """One run of a user's code that makes Trainers."""
 
     changes: Changes | None = None  #: for one of them
+    prepared: Changes = field(default_factory=dict)  #: of what its class hands on to that of `transformers.Trainer`
     number: int = 0  #: of that one, from 0
     made: list[Any] = field(default_factory=list)
 
@@ -66,14 +67,18 @@ _hooked: set[str] = set()  #: names in the table
 
 
 @contextmanager
-def watching(changes: Changes | None = None, number: int = 0) -> Iterator[Round]:
-    """See the Trainers that are made in the block; the one of that number is made with `changes`."""
+def watching(changes: Changes | None = None, number: int = 0, *, prepared: Changes | None = None) -> Iterator[Round]:
+    """See the Trainers that are made in the block; the one of that number is made with `changes`.
+
+    What its class makes of arguments that were changed, and hands on to that of `transformers.Trainer`, is changed as
+    `prepared` says.
+    """
     import transformers.trainer
 
     load_entry_points()
     watch_from_import_on()
     see_trainers(transformers.trainer)
-    now = Round(changes=changes, number=number)
+    now = Round(changes=changes, prepared=prepared or {}, number=number)
     token = _round.set(now)
     try:
         yield now
@@ -134,7 +139,7 @@ def _seen(trainer: Any, kind: type, args: tuple[Any, ...], kwargs: dict[str, Any
     if now is None or now.changes is None:
         _noted(trainer, kind, args, kwargs)
     elif len(now.made) == now.number + 1:
-        _changed(trainer, kind, args, kwargs, now.changes)
+        _changed(trainer, kind, args, kwargs, now.changes, now.prepared)
     else:
         kind.__init__(trainer, *args, **kwargs)  # type: ignore[misc]
 
@@ -154,12 +159,15 @@ def _noted(trainer: Any, kind: type, args: tuple[Any, ...], kwargs: dict[str, An
     seen.then = Snapshot.of(trainer)
 
 
-def _changed(trainer: Any, kind: type, args: tuple[Any, ...], kwargs: dict[str, Any], changes: Changes) -> None:
+def _changed(
+    trainer: Any, kind: type, args: tuple[Any, ...], kwargs: dict[str, Any], changes: Changes, prepared: Changes
+) -> None:
     """Call the user's constructor with changes; what it does not take is left to that of `transformers.Trainer`."""
     from .call import by_key, changed, names_of
 
     values, done = changed(by_key(args, kwargs), names_of(kind, args, kwargs), changes)
-    vars(trainer)[PENDING] = {name: change for name, change in changes.items() if name not in done}
+    left = {name: change for name, change in changes.items() if name not in done}
+    vars(trainer)[PENDING] = {**{name: change for name, change in prepared.items() if name in done}, **left}
     try:
         kind.__init__(  # type: ignore[misc]
             trainer, *(values[number] for number in range(len(args))), **{name: values[name] for name in kwargs}

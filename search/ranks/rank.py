@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sys
@@ -100,7 +101,7 @@ def take_part(run: StudyRun, orders: RankOrders, line: Line) -> None:
             (lead_again if orders.again else lead)(run, orders.trial, line)
             return
         try:
-            follow(run.problem.making, following(run))
+            follow(run.problem.making, following(run, again=orders.again))
         except Exception as error:  # noqa: BLE001 - the controller finds out whose fault it is
             line.send(fault_of(error, line.rank))
             sys.exit(FAILED)
@@ -128,9 +129,11 @@ def lead_again(run: StudyRun, trial: Trial, line: Line) -> None:
     line.send(Ending(found=Trained(training.evaluations, training.environment.found)))
 
 
-def following(run: StudyRun) -> Following:
-    """Return what a follower of a trial of this study knows of it."""
+def following(run: StudyRun, *, again: bool) -> Following:
+    """Return what a follower of a trial of this study knows of it; one that is run `again` keeps nothing."""
     loop = run.loop(None)
+    if again:
+        loop = dataclasses.replace(loop, source=run.problem.source)
     return Following(
         folder=loop.paths.folder,
         objective=Objective.of(run.study),

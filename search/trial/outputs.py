@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..failures import first_line
 from ..ranks.ranks import PREDICT
 from ..rows import save_rows
 from .ledger import EVALUATE
@@ -19,6 +20,8 @@ from .ledger import EVALUATE
 if TYPE_CHECKING:
     from .training import Training
 
+#: The name under which it is kept why there is nothing to compare.
+WHY_NOT = "why_not"
 #: Arrays of more numbers than these are not kept: logits of a language model for each token of each row.
 MOST_NUMBERS = 50_000_000
 #: Batches that a loss is to be compared on, where the evaluation set has so many rows.
@@ -34,14 +37,26 @@ def keep_outputs(trainer: Any, run: Training) -> None:
     if report is None:
         return
     run.ranks.tell(PREDICT)
-    with run.booked(EVALUATE), suppress(ValueError):  # what is no array, or no row's, is not kept: there is no interval
-        found = outputs_of(trainer, report, losses=run.objective.is_loss)
-        if run.outputs is not None and size_of(found) <= MOST_NUMBERS:
-            save_rows(run.outputs, **found)
+    with run.booked(EVALUATE):
+        try:
+            keep(run, outputs_of(trainer, report, losses=run.objective.is_loss))
+        except ValueError as error:  # what is no array, or no row's
+            keep(run, {WHY_NOT: np.array(first_line(error))})
+
+
+def keep(run: Training, found: Mapping[str, Any]) -> None:
+    """Write what was found to the trial's file. Raises `ValueError` for what is too large, or no arrays."""
+    if size_of(found) > MOST_NUMBERS:
+        raise ValueError(f"its predictions are {size_of(found):,} numbers, and up to {MOST_NUMBERS:,} are kept")
+    if run.outputs is not None:
+        save_rows(run.outputs, **found)
 
 
 def outputs_of(trainer: Any, report: Any, *, losses: bool) -> dict[str, Any]:
-    """Return what the score of a data set is made of: `predictions` and `labels`, or `losses` and their `rows`."""
+    """Return what the score of a data set is made of: `predictions` and `labels`, or `losses` and their `rows`.
+
+    Raises `ValueError`, with why, for what cannot be taken apart into rows.
+    """
     if losses:
         with batch_losses(trainer, len(report)) as found:
             trainer.evaluate(report)
@@ -49,14 +64,30 @@ def outputs_of(trainer: Any, report: Any, *, losses: bool) -> dict[str, Any]:
             raise ValueError(f"{len(found)} batches say too little of how their losses vary")
         values, rows = zip(*found, strict=True)
         return {"losses": np.array(values, dtype=np.float64), "rows": np.array(rows)}
+    why = why_no_rows(trainer)
+    if why is not None:
+        raise ValueError(why)
     with handed_to_metrics(trainer) as seen:
         trainer.evaluate(report)
-    prediction = seen[-1] if seen else None
+    if not seen:
+        raise ValueError("its metric is not made of predictions and labels")
+    prediction = seen[-1]
     return {
         "predictions": getattr(prediction, "predictions", None),
         "labels": getattr(prediction, "label_ids", None),
         "inputs": getattr(prediction, "inputs", None),
     }
+
+
+def why_no_rows(trainer: Any) -> str | None:
+    """Return why what a Trainer's metric is handed cannot be taken apart into rows; None where it may be."""
+    if getattr(trainer, "compute_metrics", None) is None:
+        return "its metric is not made of predictions and labels"
+    if getattr(trainer.args, "batch_eval_metrics", False):
+        return "batch_eval_metrics=True hands the metric one batch at a time"
+    if not getattr(trainer.args, "eval_do_concat_batches", True):
+        return "eval_do_concat_batches=False hands the metric lists of batches"
+    return None
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,41 +12,83 @@ from transformers import EvalPrediction
 
 from ...studies.objective import key_of
 from ...studies.records import Trial
+from ..errors import NoComparison
+from ..failures import describe, first_line
 from ..objectives import value_of
+from ..redaction import redacted
 from ..rows import arrays_in, load_rows, take_rows
+from ..strategy import NONE, Strategy
 from ..study_run import StudyRun
+from ..trial.outputs import WHY_NOT
 from .paired_rows import Rows, ScoreRows, paired_rows
 from .statistics import Comparison
 
 
-def compared_by_rows(run: StudyRun, pairs: Sequence[tuple[Trial, Trial]], sign: float) -> tuple[Comparison, Any] | None:
-    """Return how much better the first of each pair is, and the mean scores of both; None where that is not known.
+@dataclass(frozen=True, kw_only=True)
+class ComparedByRows:
+    """How much better the winner is than the baseline on the report split, as far as that is known."""
 
-    It is not where a model's outputs are not here, or the metric has no score for samples of so few rows.
+    comparison: Comparison | None = None
+    means: tuple[float, float] | None = None  #: of the winner's scores of all the rows, and of the baseline's
+    why: str | None = None  #: why there is no comparison, or there are no means either
+
+
+def compared_by_rows(run: StudyRun, pairs: Sequence[tuple[Trial, Trial]], sign: float) -> ComparedByRows:
+    """Return how much better the first of each pair is, and the mean scores of both; or why that is not known.
+
+    It is not where nothing, or nothing that is of rows, was kept of a model, where the metric fails, and where it has
+    no score for samples of so few rows. Where no model was to predict a report split it is no question.
     """
-    if run.problem.source.splits({}).report is None:
-        return None
+    if not predicted(run, pairs):
+        return ComparedByRows()
+    means: tuple[float, float] | None = None
     try:
-        scores = [
-            [score_of(run, run.paths.outputs(trial.number), sign) for trial in side]
-            for side in zip(*pairs, strict=True)
-        ]
-        counts = {count for side in scores for _, count in side}
-        if len(counts) != 1:
-            return None  # written for other rows
-        rows = counts.pop()
-        better, worse = ([score for score, _ in side] for side in scores)
-        found = paired_rows(better, worse, rows, seed=run.problem.plan.seed)
+        better, worse, rows = scores_of(run, pairs, sign)
         everything = np.arange(rows)
-        means = tuple(sign * float(np.mean([score(everything) for score in side])) for side in (better, worse))
-    except (OSError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError):
-        return None
-    return found, means
+        winner, default = (sign * float(np.mean([score(everything) for score in side])) for side in (better, worse))
+        means = (winner, default)
+        found = paired_rows(better, worse, rows, seed=run.problem.plan.seed)
+    except NoComparison as error:
+        means = means if means and np.isfinite(means).all() else None
+        return ComparedByRows(means=means, why=redacted(first_line(error)))
+    except Exception as error:  # noqa: BLE001 - whatever a user's metric raises
+        return ComparedByRows(why=f"the metric cannot be computed again: {describe(error)}")
+    return ComparedByRows(comparison=found, means=means)
+
+
+def predicted(run: StudyRun, pairs: Sequence[tuple[Trial, Trial]]) -> bool:
+    """Return whether models were to predict a report split, to be scored by the user's own metric."""
+    if run.problem.score_predictions is not None or run.problem.source.splits({}).report is None:
+        return False
+    return Strategy.of(run.study).confirm != NONE and all(one.fraction == 1.0 for pair in pairs for one in pair)
+
+
+def scores_of(
+    run: StudyRun, pairs: Sequence[tuple[Trial, Trial]], sign: float
+) -> tuple[list[ScoreRows], list[ScoreRows], int]:
+    """Return what scores rows for the first of each pair, and for the second, seed by seed, and how many there are.
+
+    Raises `NoComparison` where not all that were kept are of the same rows.
+    """
+    found = [[score_of(run, run.paths.outputs(one.number), sign) for one in side] for side in zip(*pairs, strict=True)]
+    counts = {count for side in found for _, count in side}
+    if len(counts) != 1:
+        raise NoComparison(f"the models predicted other rows: {' and '.join(map(str, sorted(counts)))} of them")
+    better, worse = ([score for score, _ in side] for side in found)
+    return better, worse, counts.pop()
 
 
 def score_of(run: StudyRun, path: Path, sign: float) -> tuple[ScoreRows, int]:
-    """Return the function that scores rows of the report split, higher is better, and how many there are."""
-    found = load_rows(path)
+    """Return the function that scores rows of the report split, higher is better, and how many there are.
+
+    Raises `NoComparison` with why nothing was kept that could be scored, or where nothing can be read.
+    """
+    try:
+        found = load_rows(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise NoComparison("what a model said of its rows is not here, or cannot be read") from error
+    if WHY_NOT in found:
+        raise NoComparison(str(found[WHY_NOT]))
     if "losses" in found:
         losses, weights = found["losses"], found["rows"]
         return lambda rows: sign * float(np.average(losses[rows], weights=weights[rows])), len(losses)

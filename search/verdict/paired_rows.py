@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import NoComparison
 from .statistics import Comparison, student_comparison
 
 Rows = NDArray[np.intp]  #: row numbers, some more than once
@@ -46,12 +47,14 @@ def paired_rows(
     of all rows but one, or but one of as many random groups. With 240 calls the interval is hardly wider.
 
     A resample on which a score is not finite or raises `ValueError` or `ArithmeticError` is drawn again. Raises
-    `ValueError` if that happens to more than a quarter of them or without some row; for a score of all rows that is
-    not finite; for other than two models over the same seeds, and for less than two rows.
+    `NoComparison` if that happens to more than a quarter of them or without some row; for a score of all rows that is
+    not finite; for no seed, and for less than two rows; `ValueError` for other than two models over the same seeds.
     """
     pairs = list(zip(better, worse, strict=True))
     if not pairs or rows < 2:
-        raise ValueError(f"two models need a seed and two rows to be compared, got {len(pairs)} seeds and {rows} rows")
+        raise NoComparison(
+            f"two models need a seed and two rows to be compared, got {len(pairs)} seeds and {rows} rows"
+        )
     draw, differences = np.random.default_rng(seed), _differences(pairs, np.arange(rows))
     each = max(calls // (2 * len(pairs)), FEWEST)
     parts = np.array_split(draw.permutation(rows), min(rows, each // 2))
@@ -65,13 +68,13 @@ def paired_rows(
 
 
 def _differences(pairs: Pairs, chosen: Rows) -> NDArray[np.float64]:
-    """Return how much better the better model is on the rows, seed by seed. Raises `ValueError` if that is no number.
+    """Return how much better the better model is on the rows, seed by seed. Raises `NoComparison` if that is no number.
 
     What a score itself raises is not caught.
     """
     found = np.array([[better(chosen), worse(chosen)] for better, worse in pairs], dtype=np.float64)
     if not np.isfinite(found).all():
-        raise ValueError(f"the score of {len(chosen)} rows is not a finite number: {found[~np.isfinite(found)][0]}")
+        raise NoComparison(f"the score of {len(chosen)} rows is not a finite number: {found[~np.isfinite(found)][0]}")
     return np.asarray(found[:, 0] - found[:, 1])
 
 
@@ -81,7 +84,9 @@ def _effect(pairs: Pairs, differences: NDArray[np.float64], part: Rows, rows: in
     try:
         without = _differences(pairs, left)
     except (ValueError, ArithmeticError) as error:
-        raise ValueError(f"{rows} rows are too few: without {len(part)} of them there is no score ({error})") from error
+        raise NoComparison(
+            f"{rows} rows are too few: without {len(part)} of them there is no score ({error})"
+        ) from error
     return float(abs((differences - without).mean())) * len(left) / rows
 
 
@@ -95,5 +100,5 @@ def _resampled(pairs: Pairs, rows: int, count: int, draw: np.random.Generator) -
         except (ValueError, ArithmeticError) as error:
             undefined += 1
             if undefined * (1 - UNDEFINED) > count * UNDEFINED:
-                raise ValueError(f"{rows} rows are too few: many samples of them have no score ({error})") from error
+                raise NoComparison(f"{rows} rows are too few: many samples of them have no score ({error})") from error
     return np.array(found)

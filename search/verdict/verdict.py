@@ -58,19 +58,24 @@ def gain(run: StudyRun, best: Trial, trials: Sequence[Trial]) -> dict[str, Any] 
     problem = run.problem
     sign = problem.objective.sign
     pairs = [(theirs[seed], baseline[seed]) for seed in seeds]
-    found = compared(problem, pairs, sign) or compared_by_own_metric(run, pairs, sign)
+    found = compared(problem, pairs, sign)
     if found is not None:
         return found
+    by_rows = compared_by_rows(run, pairs, sign)
     scores = [[one.score or 0.0 for one in side] for side in zip(*pairs, strict=True)]
-    winner, default = (float(np.mean(side)) for side in scores)
+    winner, default = by_rows.means or (float(np.mean(side)) for side in scores)
+    report = {} if by_rows.means is None else {"rows": row_count(problem.source.splits({}).report)}
     return {
-        "split": "selection",
+        "split": "selection" if by_rows.means is None else "report",
         "metric": problem.objective.name,
         "winner": winner,
         "baseline": default,
         "difference": sign * (winner - default),
         "interval": None,
         "seeds": len(seeds),
+        **report,
+        **({} if by_rows.comparison is None else comparison(by_rows.comparison)),
+        **({} if by_rows.why is None else {"why": by_rows.why}),
     }
 
 
@@ -113,22 +118,6 @@ def compared(problem: Problem, pairs: Sequence[tuple[Trial, Trial]], sign: float
         "baseline": default,
         "rows": found.rows,
         **comparison(found),
-    }
-
-
-def compared_by_own_metric(run: StudyRun, pairs: Sequence[tuple[Trial, Trial]], sign: float) -> dict[str, Any] | None:
-    """Return the comparison on the report split by the user's own metric; None where that is not to be had."""
-    found = compared_by_rows(run, pairs, sign)
-    if found is None:
-        return None
-    comparison_, (winner, default) = found
-    return {
-        "split": "report",
-        "metric": run.problem.objective.name,
-        "winner": winner,
-        "baseline": default,
-        "rows": row_count(run.problem.source.splits({}).report),
-        **comparison(comparison_),
     }
 
 

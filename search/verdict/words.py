@@ -57,7 +57,7 @@ def gain_line(verdict: Mapping[str, Any], trials: Sequence[Trial]) -> str | None
         return f"no gain over the defaults: the baseline is the best ({default:.4f} {where})"
     values = f"default {default:.4f}, winner {winner:.4f} {where}: {difference:+.4f}"
     if found["interval"] is None:
-        return f"{values}; the rows that chose the winner cannot say how sure that is"
+        return f"{values}; {unsure_words(found)}"
     low, high = found["interval"]
     sure = f"{values} ({found['level']:.0%} interval {low:+.4f} to {high:+.4f})"
     if low > 0:
@@ -68,6 +68,15 @@ def gain_line(verdict: Mapping[str, Any], trials: Sequence[Trial]) -> str | None
         return f"no gain over the defaults: both predict the same for each of the {found['rows']} rows"
     detectable = f"this split of {found['rows']} rows finds differences of {found['detectable']:.4f} and more"
     return f"no gain over the defaults that could be told from noise: {sure}; {detectable}"
+
+
+def unsure_words(found: Mapping[str, Any]) -> str:
+    """Return why nothing says how sure a gain is."""
+    why = found.get("why")  # studies have had it only since there was something to say
+    if found["split"] == "report":
+        return f"how sure that is cannot be said: {why}"
+    unsure = "the rows that chose the winner cannot say how sure that is"
+    return unsure if why is None else f"{unsure}, and nothing was compared on the report split: {why}"
 
 
 def transfer_lines(verdict: Mapping[str, Any]) -> list[str]:

@@ -89,7 +89,7 @@ def take(run: StudyRun, trial: Trial, checkpoint: Path, part: Path) -> dict[str,
 
 def begun_again(run: StudyRun, configuration: Configuration, folder: str) -> Any:
     """Return a Trainer whose model is as a training with this configuration begins with it."""
-    splits = run.problem.source.splits(configuration.data)
+    splits = run.source.splits(configuration.data)
     fields: dict[str, Any] = {"output_dir": folder, "eval_strategy": "no", "save_strategy": "no", "report_to": []}
     trainer = made(
         run.problem.making, configuration, train=splits.train, evaluation=splits.selection, callbacks=[], **fields

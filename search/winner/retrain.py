@@ -96,7 +96,7 @@ def train_into(run: StudyRun, trial: Trial, part: Path) -> dict[str, Any]:
     for name, value in changed.items():
         run.view.say(f"{name}: {(trial.params or {})[name]:.4g} on a part of the data, {value:.4g} on all of it")
     configuration = Configuration.from_dict(trial.config or {}).at(fraction=1.0).with_values(changed)
-    splits = run.problem.source.splits(configuration.data)
+    splits = run.source.splits(configuration.data)
     held_out = splits.selection if splits.report is None else splits.report
     share = trial.stopped_at
     if share is not None:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from hpsearch.search.cli import main
+from hpsearch.search.own.code import OwnCode
+
 from .command import COLUMNS, MAIN, TINY, all_commands, csv_text, done, hpsearch, refused, rows
 
 RUN = ("run", "--train-file", "data.csv", *COLUMNS, *TINY, "--trials", "1", "--no-retrain")
@@ -215,3 +218,24 @@ except KeyboardInterrupt:
     print("raised again")
 """
     assert "raised again\n" == run_python(program).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "called"),
+    [(["worker"], "join_study"), (["retrain"], "retrain_trial"), (["replay", "--trial", "1"], "replay_trial")],
+)
+def test_whoever_goes_on_with_a_study_says_where_its_code_is(words, called, monkeypatch):
+    """`worker`, `retrain` and `replay` take the same five: functions, or a script with words that look like flags."""
+    seen = []
+    monkeypatch.setattr(f"hpsearch.search.command.run.{called}", lambda *args, code, **named: seen.append(code) or 0)
+    command, *rest = words
+    functions = ["--trainer", "a.py:f", "--model-init", "b:g", "--compute-metrics", "c:h"]
+
+    assert 0 == main([command, "mine", *rest])
+    assert 0 == main([command, "mine", *rest, *functions])
+    assert 0 == main([command, "mine", *rest, "--script", "t.py", "--", "--trial", "2"])
+    assert [
+        OwnCode(),
+        OwnCode(trainer="a.py:f", model_init="b:g", compute_metrics="c:h"),
+        OwnCode(script="t.py", words=("--trial", "2")),
+    ] == seen
