@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -14,6 +15,8 @@ from ..tasks import Task
 from .raw import RawData
 
 ABOUT = "about.json"
+#: The folder of the cache: another one for a release whose tasks have other fields.
+PLACE = f"raw-{hashlib.sha256(' '.join(sorted(Task.__dataclass_fields__)).encode()).hexdigest()[:8]}"
 
 
 def kept(fingerprint: str, cache: Path, task: Task | None = None) -> RawData | None:
@@ -76,4 +79,4 @@ def _write(raw: RawData, folder: Path) -> None:
 def _folder(fingerprint: str, cache: Path) -> Path:
     if not fingerprint.isalnum():
         raise ValueError(f"a fingerprint has letters and digits, got {fingerprint!r}")
-    return cache / "raw" / fingerprint
+    return cache / PLACE / fingerprint

@@ -67,7 +67,7 @@ def test_data_is_kept_once(tmp_path):
     raw_cache.keep(raw, cache)
 
     assert before == [(path, path.stat().st_mtime_ns) for path in sorted(cache.rglob("*"))]
-    assert [raw.fingerprint] == [path.name for path in (cache / "raw").iterdir()]
+    assert [raw.fingerprint] == [path.name for path in (cache / raw_cache.PLACE).iterdir()]
 
 
 def killed_while_writing(folder: Path) -> None:
@@ -92,7 +92,7 @@ def test_half_of_the_data_is_none(harm, tmp_path):
     """What is not whole is not taken: it is loaded again."""
     raw, cache = loaded(tmp_path, "single"), tmp_path / "cache"
     raw_cache.keep(raw, cache)
-    harm(cache / "raw" / raw.fingerprint)
+    harm(cache / raw_cache.PLACE / raw.fingerprint)
 
     assert raw_cache.kept(raw.fingerprint, cache) is None
 
@@ -101,7 +101,7 @@ def test_what_a_killed_process_was_writing_is_not_taken(tmp_path):
     """It is written beside its place, under a name that is nobody's fingerprint."""
     raw, cache = loaded(tmp_path, "single"), tmp_path / "cache"
     raw_cache.keep(raw, cache)
-    place = cache / "raw" / raw.fingerprint
+    place = cache / raw_cache.PLACE / raw.fingerprint
     shutil.move(place, place.with_name(f".{place.name}-abc"))
     assert raw_cache.kept(raw.fingerprint, cache) is None
 
