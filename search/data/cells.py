@@ -71,7 +71,7 @@ class Quotes:
     """The quotes of tab-separated text: cells between them as RFC 4180 has it, and all others."""
 
     cells: int = 0  #: between quotes
-    sure: int = 0  #: of these, what nobody writes who knows no quotes: with a doubled quote, a tab or a line end in it
+    sure: int = 0  #: of these, what nobody writes who knows no quotes: of one line, with doubled quotes in it
     swallowing: int | None = None  #: where the first cell begins that has a tab or a line end in it
     others: int = 0  #: cells with a quote elsewhere
     first: int = 0  #: where the first of those has it
@@ -91,7 +91,7 @@ def quotes_in(text: str) -> Quotes:
             inner, end = cell[0][1:-1], cell
             swallows = any(mark in inner for mark in "\t\r\n")
             found.cells += 1
-            found.sure += swallows or '""' in inner
+            found.sure += not swallows and '""' in inner
             if swallows and found.swallowing is None:
                 found.swallowing = place
         place = text.find('"', end.end()) if end else -1

@@ -15,10 +15,7 @@ from typing import Any
 from ...spaces.errors import BadInput, did_you_mean
 from ..tasks import CLASSES, NUMBERS, Task
 from .files import Table
-from .slips import number_in, refuse_slips
-
-#: A column of whole numbers with more distinct values than this holds numbers, not classes.
-MANY_NUMBERS = 100
+from .slips import MANY_NUMBERS, number_in, refuse_slips
 
 Label = int | float
 

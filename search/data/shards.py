@@ -76,7 +76,8 @@ def read_shards(
 
 def _remarks(folder: str, tables: Sequence[Table], left_out: Sequence[str]) -> Iterator[str]:
     """Yield what was decided: of a remark that many shards make the first, and what was not read."""
-    yield f"{folder}: {len(tables)} data file{'' if len(tables) == 1 else 's'} in the order of their names"
+    names = [_last(table.source) for table in tables]
+    yield f"{folder}: read {names[0] if len(names) == 1 else f'{len(names)} files, {names[0]} to {names[-1]}'}"
     told = [remark for table in tables for remark in table.remarks]
     yield from told[:1]
     if left_out:

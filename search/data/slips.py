@@ -27,6 +27,8 @@ MISSING_SIGNS = frozenset({"-", "--", "---", "?", "??", ".", "..", "...", "\N{EN
 PYTHONS_NONE = "None"
 #: Rows without a number that a column of numbers may have: more are names of which some look like numbers.
 FEW = 0.1
+#: A column of whole numbers with more distinct values than this holds numbers, not classes.
+MANY_NUMBERS = 100
 #: Names of which more are probably numbers with a sign of what they count, or a column of ids.
 MANY_NAMES = 20
 QUOTES = "\"'`\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{LEFT SINGLE QUOTATION MARK}" + (
@@ -46,12 +48,15 @@ def number_in(name: str) -> float | None:
 def refuse_slips(table: Table, cells: Sequence[str]) -> None:
     """Raise `BadInput` for a label that stands for none, is a number but for its form, or is another with a slip."""
     counts = Counter(cells)
+    numbers = [number_in(name) for name in counts]
+    if None not in numbers and (len(numbers) > MANY_NUMBERS or any(not (one or 0.0).is_integer() for one in numbers)):
+        return  # numbers to predict, all of them: nothing else can be meant
     _refuse_missing(table, cells, counts)
-    _refuse_quoted(table, cells, counts)
     _refuse_almost_numbers(table, cells, counts)
     _refuse_few_without_number(table, cells, counts)
-    _refuse_similar(table, cells, counts)
     _refuse_ids(table, counts)
+    _refuse_quoted(table, cells, counts)
+    _refuse_similar(table, cells, counts)
 
 
 def is_missing(name: str, others: Sequence[str] = ()) -> bool:

@@ -69,12 +69,19 @@ def evaluation_results(facts: Facts) -> list[EvalResult]:
             dataset_config=data.config if data else None,
             dataset_split=split_name(facts, task),
             metric_type=METRIC_IDS.get(name, name),
-            metric_name=f"{name} (macro)" if name == "f1" and task.num_labels > 2 else name,
+            metric_name=f"f1 ({f1_of(task)})" if name == "f1" and f1_of(task) else name,
             metric_value=value,
         )
         for name, value in facts.metrics.items()
         if math.isfinite(value) and (name in METRICS or f"eval_{name}" == facts.study.objective)
     ]
+
+
+def f1_of(task: Task) -> str:
+    """Return what F1 is of, where its name does not say so: a class of the user's own two, or all of more."""
+    if task.num_labels > 2:
+        return "macro"
+    return task.positive_label or "" if task.is_own else ""
 
 
 def split_name(facts: Facts, task: Task) -> str:

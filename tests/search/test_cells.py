@@ -79,6 +79,7 @@ def test_labels_between_quotes_are_the_same_labels(tmp_path):
         ('text\tlabel\nx\tno\na 5" screen\tyes\n', 3),
         ('text\tlabel\n"Nice!"\tno\na 5" screen\tyes\nb 5" screen\tno', 3),
         ('text\tlabel\n"Yes," she said.\tno\n', 2),
+        ('text\tlabel\n"Yes, she said\tno\nthat\tyes"\nthe "same" \tno\na "b"\tno', 4),
     ],
 )
 def test_quotes_that_are_characters_stay(tmp_path, text, line):

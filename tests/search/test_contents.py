@@ -226,7 +226,9 @@ def test_a_folder_of_shards_is_one_table(tmp_path, end):
     raw = load(folder)
 
     assert load(tmp_path / "all.csv").fingerprint == raw.fingerprint
-    assert f"{folder}: 3 data files in the order of their names" in raw.notes
+    assert (
+        f"{folder}: read 3 files, part-00000{end.replace('__', '.')} to part-00002{end.replace('__', '.')}" in raw.notes
+    )
 
 
 def test_a_bad_label_in_a_shard_is_placed(tmp_path):

@@ -80,6 +80,20 @@ def test_every_row_of_the_real_files_is_read(name):
 
 
 @real_data
+@pytest.mark.parametrize(
+    "name", ["MRPC/train.tsv", "STS-B/train.tsv", "RTE/train.tsv", "QNLI/dev.tsv", "SST-2/dev.tsv"]
+)
+def test_the_quotes_of_real_files_are_characters_by_themselves(name):
+    """Somebody's own TSV may be like these: it is told by the quotes in it, and no cell is read otherwise."""
+    task, rows, _ = GLUE[name]
+    texts = TASKS[task].columns[:-1]
+    told = read_table(DATA / "glue_data" / name, texts)
+
+    assert read_table(DATA / "glue_data" / name, texts, bare_quotes=True).columns == told.columns
+    assert (rows, False) == (len(told), bool(told.quoted))
+
+
+@real_data
 def test_a_real_csv_keeps_newlines_inside_cells():
     """7,613 tweets, as many as pandas reads, with the same text."""
     path = DATA / "nlp-getting-started/train.csv"
