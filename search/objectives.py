@@ -13,7 +13,7 @@ from typing import Any
 
 from ..spaces.errors import BadInput
 from ..studies.front import CHOICE, NOBODY, WEIGHED
-from ..studies.objective import DIRECTIONS, SECONDS, Objective, key_of
+from ..studies.objective import DIRECTIONS, UNITS, Objective, key_of
 from .options import listed
 from .sampling.steering import steers_by_all
 
@@ -21,7 +21,7 @@ from .sampling.steering import steers_by_all
 def first_and_weighed(asked: str | Iterable[str] | None) -> tuple[str | None, tuple[str, ...]]:
     """Return the objective and the names of what is weighed against it; None for the objective where none is named.
 
-    Raises `BadInput` for what is no name, a name that stands there twice, and for an objective that is `seconds` or
+    Raises `BadInput` for what is no name, a name that stands there twice, and for an objective that is no metric or
     says its direction.
     """
     try:
@@ -35,10 +35,10 @@ def first_and_weighed(asked: str | Iterable[str] | None) -> tuple[str | None, tu
         keys.append(key_of(name_and_direction(name)[0]))
         if keys[-1] in keys[:-1]:
             raise BadInput(f"the objective {name!r:.80} is named twice", hint="leave one of them out")
-    if names and names[0] == SECONDS:
+    if names and names[0] in UNITS:
         raise BadInput(
-            f"{SECONDS!r} cannot be the first objective: the search would find the shortest training",
-            hint=f"name a metric before it, which steers the search: --objective METRIC --objective {SECONDS}",
+            f"{names[0]!r} cannot be the first objective, which is a trial's score: it is of no evaluation",
+            hint=f"name a metric before it: --objective METRIC --objective {names[0]}",
         )
     if names and (direction := name_and_direction(names[0])[1]):
         raise BadInput(

@@ -97,13 +97,14 @@ class RunOptions:
     objective: Annotated[list[str], TextOrList()] = opt(
         (),
         "metric to optimise; repeatable: the first alone steers the search (all of them with --sampler nsga2 or motpe),"
-        " `best` and `report` weigh the others, or the `seconds` of training, against it (wer:minimize says which way)"
+        " `best` and `report` weigh the others, or the `seconds`, `parameters` or `memory` of a training, against it"
+        " (wer:minimize says which way)"
         " [default: the task's; eval_loss with --trainer]",
         metavar="METRIC",
     )
     constraint: Annotated[list[str], ConstraintTexts()] = opt(
         (),
-        "what a winner must keep to, repeatable, on a metric or the `seconds` of training, such as"
+        "what a winner must keep to, repeatable, on a metric or what a training takes, such as"
         " eval_latency_ms<=30; in a file {eval_latency_ms: {max: 30}}",
         metavar="NAME<=NUMBER",
     )

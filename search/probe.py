@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from transformers import Trainer
 
 from ..spaces.errors import BadInput, did_you_mean
-from ..studies.objective import SECONDS
+from ..studies.objective import SECONDS, UNITS
 from ..studies.records import Failure
 from .accelerate_state import accelerate_state_kept
 from .data.splits import Splits, row_count, rows_of, splits_at
@@ -76,7 +76,8 @@ def tried_out(problem: Problem) -> Tried:
         )
         metrics, in_parts = evaluated(trainer, problem)
         beside = [*(one.name for one in problem.weighed), *(one.name for one in problem.plan.constraints)]
-        check_metrics(metrics, [problem.objective.name, *beside])
+        measured = [SECONDS, *(name for name in UNITS if name in learned.found)]
+        check_metrics(metrics, [problem.objective.name, *beside], measured)
         first_that_works([lambda: trainer._save_checkpoint(trainer.model, None)], "saving a checkpoint")
         check_nothing_shared(trainer, problem, folder)
     return Tried(in_parts, learned.trained is not False, tuple(names_in(metrics)))
@@ -156,11 +157,11 @@ def first_that_works(attempts: Sequence[Callable[[], Any]], shown: str) -> Any:
         raise in_one_sentence(error, shown) from error
 
 
-def check_metrics(metrics: dict[str, Any], wanted: Sequence[str]) -> None:
-    """Raise `BadInput` if a metric is not there."""
+def check_metrics(metrics: dict[str, Any], wanted: Sequence[str], measured: Sequence[str]) -> None:
+    """Raise `BadInput` if a number is not there; `measured` are no metrics, and the first of `wanted` is one."""
     names = names_in(metrics)
     for place, name in enumerate(wanted):
-        known = names if place == 0 else [*names, SECONDS]
+        known = names if place == 0 else [*names, *measured]
         if name not in known:
             raise BadInput(f"the evaluation returns no {name!r}", hint=did_you_mean(name, known))
 

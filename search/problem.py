@@ -6,17 +6,18 @@ programmer made; `study_run` searches it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
+from ..spaces.errors import BadInput
 from ..spaces.inside import MISSING, parted
 from ..spaces.parameters import Constant
 from ..spaces.presets import set_by_user
 from ..spaces.space import Space
-from ..studies.constraint import CONSTRAINTS, constraints_to_json
-from ..studies.objective import Objective
+from ..studies.constraint import CONSTRAINTS, Constraint, constraints_to_json
+from ..studies.objective import MEMORY, Objective
 from .consumers.usual import usual_inside
 from .data.prepared import check_subset
 from .data.splits import Splits, SplitSource, labels_of, row_count
@@ -132,6 +133,16 @@ def check_plan(plan: Plan) -> None:
     """Raise `BadInput` for a plan whose parts do not go together."""
     if plan.pruner == PBT:
         check_changeable(plan.space)
+
+
+def check_measured(asked: Iterable[Objective | Constraint], trainer: Any) -> None:
+    """Raise `BadInput` for a number that cannot be measured where this Trainer trains."""
+    device = getattr(getattr(trainer.args, "device", None), "type", "what is not known")
+    if MEMORY in [one.name for one in asked] and device != "cuda":
+        raise BadInput(
+            f"{MEMORY!r} is measured on a GPU of NVIDIA's or AMD's, and trials would train on {device}",
+            hint="on a CPU, what a process grows by says nothing of one training; 'parameters' are known everywhere",
+        )
 
 
 def check_subset_of(dataset: Any, plan: Plan, *, batch: int) -> None:

@@ -198,14 +198,15 @@ def search_trainer(
     or several, and None stands for the one metric that the evaluation returns, or else the loss.
 
     Of a list of objectives the first is the one that steers the search, and the one that `direction` is of. The others
-    (`seconds` are those of a trial's training; `wer:minimize` says which way) are weighed against it afterwards:
+    (`seconds` of a trial's training, `parameters` of its model, peak `memory` of its GPU in bytes, or another metric;
+    `wer:minimize` says which way) are weighed against it afterwards:
     `SearchedStudy.front`, `hpsearch best` and `hpsearch report` have the Pareto front, which is the configurations
     that no other beats in all of them. With the sampler `nsga2` or `motpe` all of them steer, and nothing is the winner
     of the front unless `choose` says which: `first`, the best in the first objective, or `knee`, the nearest to the
     best of each.
 
     The winner keeps to each `constraint`, `{"eval_latency_ms": {"max": 30}}` or `"eval_latency_ms<=30"`, on a metric of
-    the evaluation or the `seconds`: a trial that does not is `INFEASIBLE`, whatever its score.
+    the evaluation, `seconds`, `parameters` or `memory`: a trial that does not is `INFEASIBLE`, whatever its score.
 
     On a subset, the best configuration and the baseline are trained again on all the data and compared there
     (`confirm`: `quick`; `full` compares `finalists` of them over `seeds` seeds, `none` nobody). With the `strategy`

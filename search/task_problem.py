@@ -12,7 +12,7 @@ from transformers import Trainer, TrainingArguments
 from ..spaces import binding
 from ..spaces.errors import BadInput
 from ..spaces.space import Space
-from ..studies.objective import SECONDS, Objective, typed
+from ..studies.objective import UNITS, Objective, typed
 from .consumers.check import assumed_words, check_consumers
 from .data.collator import TaskCollator
 from .data.prepared import TRAIN, VALIDATION, Prepared, check_length, prepare
@@ -32,7 +32,15 @@ from .own.code import NO_CODE, OwnCode
 from .own.parts import OwnModelInit, check_outputs, own_identity, own_metrics, own_model_init
 from .plan import Plan
 from .probe import try_out
-from .problem import Problem, ScorePredictions, check_plan, check_subset_of, common_identity, rows_of
+from .problem import (
+    Problem,
+    ScorePredictions,
+    check_measured,
+    check_plan,
+    check_subset_of,
+    common_identity,
+    rows_of,
+)
 from .tasks import Task, task_objective
 from .trial.looks import looks_words
 from .understood import Understood
@@ -145,6 +153,7 @@ def task_problem(
     with telling_where(code.model_init):
         trainer = task_trainer(model_init, source.prepared(), arguments, own_metrics(code))
         check_task_trainer(trainer, model_init, plan)
+        check_measured([*against, *plan.constraints], trainer)
         most = fewest_tokens(trainer.model, model_init, plan.space)
         check_longest(plan.space, most)
         if source.fit(most):
@@ -228,16 +237,16 @@ def objective_of(task: Task, objective: str | None, direction: str | None, code:
 
 
 def checked_weighed(task: Task, names: Sequence[str], code: OwnCode) -> tuple[Objective, ...]:
-    """Return what the objective is weighed against: metrics as in `objective_of`, or the seconds of training."""
+    """Return what the objective is weighed against: metrics as in `objective_of`, or what no evaluation returns."""
     if code.compute_metrics is not None:
         return weighed_by_name(names)
     found: list[Objective] = []
     for asked in names:
         name, direction = name_and_direction(asked)
-        if name == SECONDS:
+        if name in UNITS:
             found += weighed_by_name([asked])
         else:
-            found.append(task_objective(task, name, direction, beside=[SECONDS]))
+            found.append(task_objective(task, name, direction, beside=[*UNITS]))
     return tuple(found)
 
 

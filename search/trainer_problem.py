@@ -24,7 +24,7 @@ from .model.adapter_check import check_adapters, uses_adapters
 from .objectives import weighed_by_name
 from .plan import Plan
 from .probe import UNCHANGED, try_out
-from .problem import Problem, check_plan, check_subset_of, common_identity, rows_of
+from .problem import Problem, check_measured, check_plan, check_subset_of, common_identity, rows_of
 from .protocol.table import is_trainer
 from .strategy import NONE
 from .trainer_settings import trainer_settings
@@ -57,6 +57,7 @@ def trainer_problem(
     check_names(making, plan.space)
     check_plan(plan)
     check_stopping(trainer, plan)
+    check_measured([*weighed, *plan.constraints], trainer)
     check_subset(making, plan)
     source = GivenSplits(
         making.train_dataset, making.eval_dataset, report=report, report_seed=plan.seed if half else None

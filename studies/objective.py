@@ -22,8 +22,12 @@ Item = TypeVar("Item")
 
 MAXIMIZE, MINIMIZE = "maximize", "minimize"
 DIRECTIONS = (MAXIMIZE, MINIMIZE)
-#: What people type for the seconds of a trial's training; a metric of that name is `eval_seconds`.
-SECONDS = "seconds"
+#: What people type for numbers of a trial that no evaluation returns; a metric of that name is `eval_seconds`.
+SECONDS, PARAMETERS, MEMORY = "seconds", "parameters", "memory"
+#: In which unit each of them is shown: how much of its own that is, and its decimals. Kept are seconds of the training,
+#: parameters of the whole model (trained or not: what is deployed weighs them all), and the bytes that the training
+#: took on a GPU at its peak.
+UNITS = {SECONDS: (1, 2, ""), PARAMETERS: (1, 0, ""), MEMORY: (1_000_000, 1, " MB")}
 #: The kind of work that these are of, among a trial's seconds.
 TRAIN = "train"
 
@@ -36,10 +40,10 @@ _HIGHER = """
     win_rate
 """
 _LOWER = """
-    bits_per_byte bits_per_character bpb bpc brier cer cross_entropy divergence distance duration ece edit_distance err
-    error errors false_negative_rate false_positive_rate fid fnr fpr hamming hinge kl kld latency levenshtein log_loss
-    loss losses mae mape mase mce medae memory mse msle negative_log_likelihood neg_log_likelihood nll perplexity ppl
-    regret rmse rmsle seconds smape ter time wer
+    bits_per_byte bits_per_character bpb bpc brier cer cross_entropy distance divergence duration ece edit_distance
+    err error errors false_negative_rate false_positive_rate fid fnr fpr hamming hinge kl kld latency levenshtein
+    log_loss loss losses mae mape mase mce medae memory mse msle neg_log_likelihood negative_log_likelihood nll
+    parameters perplexity ppl regret rmse rmsle seconds smape ter time wer
 """
 #: Every metric whose direction is known, by the words of its name.
 METRICS = dict.fromkeys(_HIGHER.split(), MAXIMIZE) | dict.fromkeys(_LOWER.split(), MINIMIZE)
@@ -60,7 +64,7 @@ _OTHERWISE = frozenset(_OTHER_NUMBER.split())
 class Objective:
     """A number of a trial, and in which direction it is better."""
 
-    name: str  #: key of the evaluation's metrics, such as `eval_accuracy`, or `seconds`
+    name: str  #: key of the evaluation's metrics, such as `eval_accuracy`, or one of `UNITS`
     direction: str  #: `maximize` or `minimize`
 
     @classmethod
@@ -134,10 +138,14 @@ class Objective:
     def value(self, trial: Trial) -> float | None:
         """Return the trial's number, as of the evaluation that gave it its score; None where it has none.
 
-        `seconds` are those of its training: neither evaluations nor checkpoints, and no signal check.
+        `seconds` are those of its training: neither evaluations nor checkpoints, and no signal check. Neither its
+        `parameters` nor its `memory` (bytes) are known of every trial.
         """
+        found: Any
         if self.name == SECONDS:
             found = trial.seconds.get(TRAIN)
+        elif self.name in UNITS:
+            found = (trial.environment or {}).get(self.name)
         else:
             found = trial.score if self.name == trial.objective else trial.metrics.get(self.name)
         if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
@@ -147,7 +155,10 @@ class Objective:
     def text(self, trial: Trial) -> str:
         """Return the trial's number as people read it."""
         found = self.value(trial)
-        return "-" if found is None else f"{found:.2f}" if self.name == SECONDS else f"{found:.4f}"
+        if found is None:
+            return "-"
+        unit, decimals, name = UNITS.get(self.name, (1, 4, ""))
+        return f"{found / unit:.{decimals}f}{name}"
 
     def to_json(self) -> dict[str, Any]:
         """Return name and direction."""
@@ -156,13 +167,13 @@ class Objective:
 
 def key_of(name: str) -> str:
     """Return what a number is kept under: a metric has the prefix `eval_`."""
-    return name if name == SECONDS or name.startswith("eval_") else f"eval_{name}"
+    return name if name in UNITS or name.startswith("eval_") else f"eval_{name}"
 
 
 def typed(key: str) -> str:
     """Return what people type for a number that is kept under `key`."""
     short = key.removeprefix("eval_")
-    return key if short == SECONDS else short
+    return key if short in UNITS else short
 
 
 def _which_way(name: str) -> str:

@@ -1,4 +1,7 @@
-"""What a trial's result depends on besides its configuration and data: the first weights, threads, libraries."""
+"""What a trial's result depends on besides its configuration and data: the first weights, threads, libraries.
+
+And what its training takes: the parameters of its model, and the memory of its GPU.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ from importlib.metadata import version
 from typing import Any
 
 import torch
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from ...studies.objective import MEMORY, PARAMETERS
 from ..errors import NothingTrained
 from ..model.adapters import is_adapted
 
@@ -30,11 +34,14 @@ class EnvironmentCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Look, before the first step."""
+        if torch.cuda.is_initialized():
+            torch.cuda.reset_peak_memory_stats()
         model = kwargs["model"]
         self.watched = list(trained_parameters(model, kwargs.get("optimizer")))
         self.before, self.trained = sums_of(self.watched), None
         self.found = {
             "weights": weights_hash(model),
+            PARAMETERS: parameters_of(model),
             "threads": torch.get_num_threads(),
             "processes": args.world_size,
             "versions": {name: version(name) for name in (*LIBRARIES, *(["peft"] if is_adapted(model) else []))},
@@ -50,8 +57,10 @@ class EnvironmentCallback(TrainerCallback):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Let go of the model."""
+        """Let go of the model; see how much memory was taken at most, with the evaluations on the way."""
         self.watched = []
+        if args.device.type == "cuda":
+            self.found[MEMORY] = torch.cuda.max_memory_allocated(args.device)
 
     def check_trained(self) -> None:
         """Raise `NothingTrained` if the training that has ended changed no weight of the model."""
@@ -60,6 +69,13 @@ class EnvironmentCallback(TrainerCallback):
                 "the training changed no weight of the model",
                 hint="does the optimizer have this model's parameters, and a learning rate above 0?",
             )
+
+
+def parameters_of(model: Any) -> int:
+    """Return how many parameters a model has, trained or not, adapters included."""
+    if isinstance(model, PreTrainedModel):
+        return int(model.num_parameters())  # which knows how many there are in packed weights
+    return sum(one.numel() for one in model.parameters())
 
 
 def trained_parameters(model: Any, optimizer: Any) -> Iterator[Any]:

@@ -17,7 +17,7 @@ from transformers import TrainerCallback
 from ...studies.claimed_storage import PHASE
 from ...studies.constraint import Constraint
 from ...studies.errors import LeaseLost, TrialFinished, TrialNotFound
-from ...studies.objective import SECONDS, TRAIN
+from ...studies.objective import SECONDS, TRAIN, UNITS
 from ...studies.outbox import Outbox
 from ...studies.records import Failure, Phase, Trial, TrialState
 from ...studies.store import StudyStore
@@ -184,6 +184,8 @@ class TrialRun(Training):
         """
         if constraint.name == SECONDS:
             return self.seconds().get(TRAIN, 0.0)
+        if constraint.name in UNITS:
+            return finite_score(self.environment.found, constraint.name)
         return finite_score(scored.metrics, constraint.name)
 
     def pause(self, population: Population) -> NoReturn:

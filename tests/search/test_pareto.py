@@ -449,7 +449,7 @@ def test_a_file_has_a_text_or_a_list(searched, text, expected):
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        ("seconds", ("'seconds' cannot be the first", "shortest training", "--objective METRIC --objective seconds")),
+        ("seconds", ("'seconds' cannot be the first", "of no evaluation", "--objective METRIC --objective seconds")),
         ("seconds accuracy", ("'seconds' cannot be the first",)),
         ("accuracy eval_accuracy", ("'eval_accuracy' is named twice",)),
         ("accuracy seconds seconds", ("'seconds' is named twice",)),
