@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from ..spaces.errors import HpsearchError
 from ..studies.errors import StoreFailed
-from ..studies.records import Failure
-from .errors import DiskFull, NonFiniteScore, TrialTimedOut
+from ..studies.records import Failure, Study, Trial, TrialState
+from .errors import DiskFull, NonFiniteScore, SearchFailed, TrialTimedOut
 from .redaction import redacted
+from .talk import as_typed
 
 OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|cannot allocate memory|alloc_cpu", re.IGNORECASE)
 DISK_FULL = re.compile(r"no space left on device|disk is full|disk quota exceeded", re.IGNORECASE)
@@ -19,6 +21,16 @@ DISK_FULL = re.compile(r"no space left on device|disk is full|disk quota exceede
 DATA_FRAMES = re.compile(r"[/\\](datasets|tokenizers)[/\\]|data_collator\.py|torch[/\\]utils[/\\]data[/\\]")
 OURS = {NonFiniteScore: Failure.NAN, TrialTimedOut: Failure.TIMEOUT}
 OUT_OF_RANGE = re.compile(r"Target \d+ is out of bounds|index out of range in self|Assertion .* failed", re.IGNORECASE)
+
+
+def search_failed(study: Study, count: int, trials: Iterable[Trial], log: Path) -> SearchFailed:
+    """Return what ends a search whose last `count` trials all failed."""
+    failed = [one for one in trials if one.state is TrialState.FAILED]
+    last = max(failed, key=lambda one: one.finished_at or "")
+    return SearchFailed(
+        f"{count} trials in a row failed, the last one ({last.failure}) with: {last.failure_message}",
+        hint=f"`hpsearch trials {as_typed(study.name)}` lists them, the details are in {log}",
+    )
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..studies.claimed_storage import ClaimedStorage
 from ..studies.clock import utc_now, utc_text
@@ -22,14 +22,15 @@ from ..studies.leases import LEASE_S, RENEW_S
 from ..studies.objective import Objective
 from ..studies.optuna_study import reconcile
 from ..studies.outbox import Outbox, take_back
-from ..studies.records import Phase, Study, Trial, TrialState
+from ..studies.records import Phase, Study, Trial
 from ..studies.store import StudyStore
 from ..studies.worker import worker_name
 from .accelerate_state import accelerate_state_kept
 from .checkpoints import CheckpointKeeper
 from .collection import quick_collection
 from .data.splits import Splits, SplitSource, splits_at
-from .errors import SearchFailed, TrialPaused, TrialTaken
+from .errors import TrialPaused, TrialTaken
+from .failures import search_failed
 from .interrupts import raise_if_interrupted, uninterrupted
 from .ladder import Ladder, alongside
 from .limits import Limits
@@ -44,9 +45,7 @@ from .sampling.optuna_trial import OptunaTrial
 from .sampling.population import BEGINNING, PBT, Population, Segment
 from .sampling.priors import Prior
 from .sampling.proposals import SpaceExhausted
-from .sampling.samplers import make_pruner
 from .strategy import NONE, Strategy
-from .talk import as_typed
 from .trackers.trackers import trackers_of
 from .trackers.tracking import Tracking
 from .trial.configuration import Configuration
@@ -60,9 +59,6 @@ from .view import View
 from .workers.devices import Room, device_name, take_threads
 from .workers.heartbeat import Heartbeat
 from .workers.study_watch import StudyWatch
-
-if TYPE_CHECKING:
-    from optuna.pruners import BasePruner
 
 #: Seconds between two looks for work while other workers have all that is left.
 IDLE_S = 0.5
@@ -98,7 +94,8 @@ class SearchLoop:
         goes back to the study.
         """
         deadline = None if self.timeout is None else self.clock() + self.timeout
-        with self.heartbeat() as heart, self.giving_back(), accelerate_state_kept(), quick_collection():
+        pulse = Heartbeat(self.store.url, self.study.study_id, self.outbox, lease_s=self.lease_s, renew_s=self.renew_s)
+        with pulse as heart, self.giving_back(), accelerate_state_kept(), quick_collection():
             self.give_back()  # what an earlier search of this very process left, when its store was away
             self.take_back(heart)
             if self.launcher is not None:
@@ -140,11 +137,6 @@ class SearchLoop:
         for trial in self.store.running(self.study.study_id):
             if trial.worker == worker_name():
                 self.store.release(trial.trial_id, worker=trial.worker)
-
-    def heartbeat(self) -> Heartbeat:
-        """Return this worker's sign of life."""
-        times = {"lease_s": self.lease_s, "renew_s": self.renew_s}
-        return Heartbeat(self.store.url, self.study.study_id, self.outbox, **times)
 
     def take_back(self, heart: Heartbeat) -> None:
         """Send what dead workers left unsent, take their trials back, and tell Optuna what they could not."""
@@ -390,14 +382,9 @@ class SearchLoop:
             study_name=self.study.name,
             space=self.plan.space,
             proposals=self.chooser.proposals(trial),
-            pruner=self.pruner if trial.phase is Phase.SEARCH else make_pruner("none"),
+            pruner=self.parts.pruner_of(self.plan.pruner if trial.phase is Phase.SEARCH else "none"),
             constraints=self.plan.constraints,
         )
-
-    @property
-    def pruner(self) -> BasePruner:
-        """Who gives up on trials."""
-        return self.parts.pruner or make_pruner(self.plan.pruner)
 
     @property
     def unsmoothed(self) -> bool:
@@ -410,9 +397,4 @@ class SearchLoop:
         failures = self.store.consecutive_failures(self.study.study_id, since)
         if failures < limit or (self.limits.max_failures is None and self.chooser.again()):
             return  # what ran out of memory will be tried in smaller pieces
-        failed = [one for one in self.store.trials(self.study.study_id) if one.state is TrialState.FAILED]
-        last = max(failed, key=lambda one: one.finished_at or "")
-        raise SearchFailed(
-            f"{failures} trials in a row failed, the last one ({last.failure}) with: {last.failure_message}",
-            hint=f"`hpsearch trials {as_typed(self.study.name)}` lists them, the details are in {self.paths.log}",
-        )
+        raise search_failed(self.study, failures, self.store.trials(self.study.study_id), self.paths.log)

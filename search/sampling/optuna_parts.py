@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ...spaces.errors import BadInput
 from ...spaces.stock_trial import ReplayedTrial
 from ...studies.records import Trial
-from .samplers import check_pruner, check_sampler
+from .samplers import check_pruner, check_sampler, make_pruner
 from .steering import OWN
 
 if TYPE_CHECKING:
@@ -79,6 +79,10 @@ class OptunaParts:
                 f"{found[0]} is an object of this process, which cannot travel to other workers",
                 hint="name a sampler or a pruner instead, or search with one worker here",
             )
+
+    def pruner_of(self, name: str) -> BasePruner:
+        """Return who gives up on trials of the search, or what has that other name for trials of none."""
+        return make_pruner(name) if self.pruner is None or name != self.pruner_name else self.pruner
 
     def name_of(self, trial: Trial, params: Mapping[str, Any]) -> str | None:
         """Return what a trial's run is called; None where nobody says."""
