@@ -128,9 +128,11 @@ def _raw(name: str) -> Iterator[Any]:
         if kind is not None:
             raise BadInput(f"cannot read {name}: {kind}", hint=None if kind == "it is a folder" else "name a file")
         stream = path.open("rb")
+    except BadInput:
+        raise
     except FileNotFoundError:
         raise BadInput(f"no file {name}", hint=_neighbours(path)) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError) as error:  # a name may have a character that no name has
         raise BadInput(f"cannot read {name}: {_reason(error)}") from None
     with stream:
         yield stream
