@@ -49,22 +49,22 @@ class Tried(NamedTuple):
     metrics: tuple[str, ...] = ()  #: keys of what its evaluation returns, without timings
 
 
-def try_out(problem: Problem) -> Tried:
+def try_out(problem: Problem, *, named: bool = True) -> Tried:
     """Make the Trainer, train it for a step, evaluate it and save it; nothing of it is left.
 
-    Raises `BadInput` if an objective, or what is bounded (but the seconds), is not among the metrics of the evaluation,
-    with the place in the user's code for whatever would end every trial, and for two Trainers that share what they
-    train.
+    Unless the objective was `named`, it need not be there. Raises `BadInput` if an objective, or what is bounded (but
+    the seconds), is not among the metrics of the evaluation, with the place in the user's code for whatever would end
+    every trial, and for two Trainers that share what they train.
     """
     try:
-        return tried_out(problem)
+        return tried_out(problem, named)
     except BadInput as error:
         if any(classify(one) is Failure.OOM for one in causes(error) if one is not error):
             return Tried()  # what memory is too small for is tried in smaller pieces by the trials
         raise
 
 
-def tried_out(problem: Problem) -> Tried:
+def tried_out(problem: Problem, named: bool) -> Tried:
     """Try a Trainer out; see `try_out`."""
     with ExitStack() as stack:
         for block in (chatter_away(), accelerate_state_kept(), undisturbed(), problem.making.within()):
@@ -77,7 +77,8 @@ def tried_out(problem: Problem) -> Tried:
         metrics, in_parts = evaluated(trainer, problem)
         beside = [*(one.name for one in problem.weighed), *(one.name for one in problem.plan.constraints)]
         measured = [SECONDS, *(name for name in UNITS if name in learned.found)]
-        check_metrics(metrics, [problem.objective.name, *beside], measured)
+        if named:
+            check_metrics(metrics, [problem.objective.name, *beside], measured)
         first_that_works([lambda: trainer._save_checkpoint(trainer.model, None)], "saving a checkpoint")
         check_nothing_shared(trainer, problem, folder)
     return Tried(in_parts, learned.trained is not False, tuple(names_in(metrics)))

@@ -206,7 +206,7 @@ def checked_problem(
     plan = dataclasses.replace(plan, space=space)
     if objective is None:
         loss = trainer_problem(making, plan, Objective.named("loss"))
-        objective = the_metric(try_out(loss).metrics)
+        objective = the_metric(try_out(loss, named=False).metrics)
     steering, against = Objective.named(objective, direction), weighed_by_name(weighed)
     half = report is None and confirm != NONE and can_be_halved(making, steering)
     problem = trainer_problem(making, plan, steering, weighed=against, half=half, report=report)

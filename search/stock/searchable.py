@@ -29,6 +29,8 @@ from .keywords import translated
 
 #: Names that stock's own default space has, and that no space should have.
 SEEDS = ("seed", "data_seed")
+#: Names of version 4 of transformers, which stock's search of version 5 silently leaves out, and what they are now.
+RENAMED = {"warmup_ratio": "warmup_steps"}
 BACKENDS = ("optuna", "ray")
 
 
@@ -106,6 +108,10 @@ class Searchable:
         for seed in SEEDS:
             if parameters.pop(seed, None) is not None:
                 tell(f"{seed} is not searched: it would find the luckiest seed, not the best configuration")
+        for before, now in RENAMED.items():
+            if before in parameters:
+                parameters[now] = parameters.pop(before)
+                tell(f"{before} is searched as {now}, which is what transformers 5 calls such a share")
         names = self.names_for(parameters)
         found = {names[key]: renamed(one, names) for key, one in parameters.items()}
         if not found and is_trainer(self.trainer):

@@ -29,7 +29,7 @@ Door = Callable[[str, str | None], Objective]
 @pytest.fixture
 def by_trainer(toy: Any, monkeypatch: pytest.MonkeyPatch) -> Door:
     """A Trainer's metric, from Python as from `--trainer` and `--script`."""
-    monkeypatch.setattr(trainer_problem, "try_out", lambda problem: Tried())
+    monkeypatch.setattr(trainer_problem, "try_out", lambda problem, **how: Tried())
     plan = Plan(space=Space({"learning_rate": {"low": 1e-4, "high": 1e-2}}), fraction=1.0, seed=1)
     making = Making.of(toy.trainer())
     return lambda name, direction: trainer_problem.checked_problem(making, plan, name, direction).objective

@@ -74,19 +74,24 @@ def test_a_tutorials_script_is_searched_by_its_name(
 
 
 def programs() -> list[str]:
-    """Return the page's programs: a function with a trial, stock's search, an Optuna script's."""
+    """Return the page's programs: stock's search, a function with a trial, stock's search again, an Optuna script's."""
     return re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("number", [1, 2], ids=["stock", "optuna"])
+@pytest.mark.parametrize("number", [0, 2, 3], ids=["one line", "stock", "optuna"])
 def test_the_pages_programs_run(number: int, toy: Any) -> None:
     """What somebody copies from the page works as it stands, for any Trainer."""
     program = programs()[number].replace("trials=10", "trials=2, strategy='single', confirm='none', quiet=True")
 
-    names: dict[str, Any] = {"trainer": toy.trainer()}
+    names: dict[str, Any] = {
+        "trainer": toy.trainer(),
+        "hp_space": lambda trial: {"learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True)},
+        "compute_objective": lambda metrics: metrics["eval_accuracy"],
+    }
     exec(program, names)  # noqa: S102 - the page's own
 
-    assert 2 == len(names["study"].trials)
+    study = names["study"] if "study" in names else names["best"].study
+    assert 2 == len(study.trials)
 
 
 def test_the_pages_function_is_handed_the_trial(toy: Any) -> None:
@@ -126,7 +131,7 @@ def test_the_pages_function_is_handed_the_trial(toy: Any) -> None:
         "train": toy.rows(48),
         "validation": toy.rows(24, seed=1),
     }
-    exec(programs()[0], names)  # noqa: S102 - the page's own
+    exec(programs()[1], names)  # noqa: S102 - the page's own
     study = toy.search(names["build_trainer"], space=yaml.safe_load(space), trials=3, subset=1.0)
 
     assert {"learning_rate": 5e-5, "dropout": 0.1, "class_weight": 1.0} == study.trials[0].params
@@ -137,7 +142,7 @@ def test_the_pages_function_is_handed_the_trial(toy: Any) -> None:
 
 def test_every_program_of_the_page_is_one_of_these() -> None:
     """A program that no test runs is not on the page."""
-    assert 3 == len(programs())
+    assert 4 == len(programs())
 
 
 def test_every_option_of_the_page_exists() -> None:
