@@ -188,7 +188,8 @@ def in_its_own_process(script: Script, folder: Path, place: Path) -> dict[str, A
     if ran.returncode == 0:
         found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
         return found
-    return {"script": script.name, "error": (ran.stderr.strip().splitlines() or ["?"])[-1][:200]}
+    said = [line for line in ran.stderr.splitlines() if "Error" in line] or [f"exit code {ran.returncode}"]
+    return {"script": script.name, "error": said[-1].strip()[:200]}
 
 
 def main() -> None:
