@@ -1,14 +1,15 @@
 """How it is tried: tasks and data, the Trainer of a trial, retraining, prediction and the command line.
 
 The road of one trial: `command.app` is what was typed, `command.run` what it means; `task_problem` or
-`trainer_problem` make a `Problem` of it, from `data`, `model` and what the user brings (`own`); `study_run` opens its
-study; `workers`, here or elsewhere, each run the `loop`: it claims a row, `sampling` says what is tried, `trial` trains
-it and writes down how it ended (in several processes: `ranks`). `ladder` says who is followed to more data, `verdict`
-what came out, `winner` what becomes of it. Who looks at it all: `command`, `report`, `dashboard`, `trackers`; who does
-it every night: `sweep`.
+`trainer_problem` make a `Problem` of it, from `data`, `model`, what the user brings (`own`) and who takes each value
+(`consumers`); `study_run` opens its study; `workers`, here or elsewhere, each run the `loop`: it claims a row,
+`sampling` says what is tried, `trial` trains it and writes down how it ended (in several processes: `ranks`). `ladder`
+says who is followed to more data, `verdict` what came out, `winner` what becomes of it. Who looks at it all: `command`,
+`report`, `dashboard`, `trackers`; who does it every night: `sweep`.
 
 `hpsearch.search` is this package and, because that is what people type, also the function that searches a Trainer of
-theirs: the package's module is callable. See `searched.search_trainer` for what it takes.
+theirs: the package's module is callable. See `searched.search_trainer` for what it takes; in the words of transformers'
+own search, that is `stock.searchable`.
 """
 
 from __future__ import annotations
