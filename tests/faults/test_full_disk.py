@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from hpsearch.search import study_run
 from hpsearch.studies.store import StudyStore
 
 from ..search.command import COLUMNS, TINY, csv_text, files_below, hpsearch, refused, rows
@@ -76,8 +77,18 @@ def test_a_search_goes_on_after_the_disk_was_full(disk):
     assert [(number, "COMPLETE") for number in range(TRIALS)] == [(one.number, one.state.value) for one in trials]
 
 
-def test_a_disk_without_room_for_models_ends_the_search(disk):
+def test_a_disk_without_room_for_models_is_refused(disk):
+    """Before anything is made there, with what the search would keep."""
+    fill(disk)
+
+    refused(hpsearch(*search(disk), "--store", "sqlite:///elsewhere.db"), "0.0 MiB free", "keeps up to 2 models")
+
+    assert ["ballast"] == files_below(disk)
+
+
+def test_a_disk_that_fills_up_ends_the_search(disk, monkeypatch):
     """No trial is blamed for it: the one that ran waits for the next time; nor is the log's want of room mentioned."""
+    monkeypatch.setattr(study_run, "check_room", lambda *args, **how: None)  # there was room when it was asked
     ballast = fill(disk)
     elsewhere = ("--store", "sqlite:///elsewhere.db")
 
@@ -93,8 +104,9 @@ def test_a_disk_without_room_for_models_ends_the_search(disk):
     assert TRIALS == len(hpsearch("trials", "full", *elsewhere, "--json").json())
 
 
-def test_a_disk_without_room_for_the_store_or_the_winner(disk):
+def test_a_disk_without_room_for_the_store_or_the_winner(disk, monkeypatch):
     """A store that cannot be made, and a model that cannot be written, leave nothing half-made."""
+    monkeypatch.setattr(study_run, "check_room", lambda *args, **how: None)
     elsewhere = ("--store", "sqlite:///elsewhere.db")
     assert 0 == hpsearch(*search(disk), *elsewhere, "--output-dir", "out").code
     fill(disk)
