@@ -389,7 +389,7 @@ class SearchLoop:
     @property
     def unsmoothed(self) -> bool:
         """Whether losses are compared that smoothed labels would make larger, by as much as each trial smooths."""
-        return self.objective.is_loss and "label_smoothing_factor" in self.plan.space.searched
+        return self.objective.name.endswith("loss") and "label_smoothing_factor" in self.plan.space.searched
 
     def stop_after_failures(self, since: str) -> None:
         """Raise `SearchFailed` when the last trials all failed; those before this search are forgiven."""

@@ -9,14 +9,11 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ..spaces.errors import BadInput, did_you_mean
-
-if TYPE_CHECKING:
-    from .records import Study, Trial
 
 Item = TypeVar("Item")
 
@@ -60,6 +57,42 @@ _OTHER_NUMBER = """
 _OTHERWISE = frozenset(_OTHER_NUMBER.split())
 
 
+class Searched(Protocol):
+    """What a study says of its objective; `records.Study` does."""
+
+    @property
+    def objective(self) -> str:
+        """Key of the metric."""
+
+    @property
+    def direction(self) -> str:
+        """`maximize` or `minimize`."""
+
+
+class Scored(Protocol):
+    """What a trial says of its numbers; `records.Trial` does."""
+
+    @property
+    def objective(self) -> str:
+        """Key of the metric that is the score."""
+
+    @property
+    def score(self) -> float | None:
+        """The score."""
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """The metrics of the evaluation that gave it."""
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Seconds by kind of work."""
+
+    @property
+    def environment(self) -> Mapping[str, Any] | None:
+        """What was measured of the training."""
+
+
 @dataclass(frozen=True)
 class Objective:
     """A number of a trial, and in which direction it is better."""
@@ -93,7 +126,7 @@ class Objective:
         return cls(key, direction or told or "")
 
     @classmethod
-    def of(cls, study: Study) -> Objective:
+    def of(cls, study: Searched) -> Objective:
         """Return the objective that a study is searched by."""
         return cls(study.objective, study.direction)
 
@@ -109,8 +142,8 @@ class Objective:
 
     @property
     def is_loss(self) -> bool:
-        """Whether it is the loss, which every model has, whatever its predictions are."""
-        return self.name.endswith("loss") and not self.maximizes
+        """Whether it is the loss of the evaluation set, and no metric that is called one, such as `hamming_loss`."""
+        return self.name == "eval_loss"
 
     def better(self, one: float, other: float) -> bool:
         """Return whether `one` is better than `other`."""
@@ -135,7 +168,7 @@ class Objective:
         """What people read, such as `accuracy (maximize)`."""
         return f"{self.typed} ({self.direction})"
 
-    def value(self, trial: Trial) -> float | None:
+    def value(self, trial: Scored) -> float | None:
         """Return the trial's number, as of the evaluation that gave it its score; None where it has none.
 
         `seconds` are those of its training: neither evaluations nor checkpoints, and no signal check. Neither its
@@ -152,7 +185,7 @@ class Objective:
             return None
         return float(found)
 
-    def text(self, trial: Trial) -> str:
+    def text(self, trial: Scored) -> str:
         """Return the trial's number as people read it."""
         found = self.value(trial)
         if found is None:

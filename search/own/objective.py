@@ -76,8 +76,6 @@ class OwnObjective:
         """The keys of the numbers: the function's name, and where there are several, which of them it is."""
         called = re.sub(r"\W+", "", getattr(self.function, "__name__", type(self.function).__name__))
         name = "objective" if called in ("lambda", "") else called
-        if name.endswith("loss"):
-            name += "_value"  # what ends so is taken for the model's own loss
         return (key_of(name),) if self.count == 1 else tuple(key_of(f"{name}_{place}") for place in range(self.count))
 
     def added(self, metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -172,7 +172,7 @@ class TrialRun(Training):
         broken = [words for one in self.constraints if (words := one.broken(self.bounded(one, scored)))]
         if broken:
             self._finish(TrialState.INFEASIBLE, message="; ".join(broken))
-        elif scored.collapsed and not self.objective.is_loss:  # a loss still tells such models apart
+        elif scored.collapsed and not self.objective.name.endswith("loss"):  # a loss still tells such models apart
             self._finish(TrialState.COMPLETE, Failure.COLLAPSED, "the model predicts the same for every row")
         else:
             self._finish(TrialState.COMPLETE)

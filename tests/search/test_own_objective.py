@@ -103,6 +103,23 @@ def test_an_own_objective_has_an_interval(toy):
     assert gain["interval"][0] <= gain["difference"] <= gain["interval"][1]
 
 
+def test_a_metric_that_is_called_a_loss_is_none(toy):
+    """Winner and baseline are compared by what `compute_metrics` returns under that name, not by the model's loss."""
+
+    def scores(prediction: Any) -> dict[str, float]:
+        return {"hamming_loss": float((prediction.predictions.argmax(-1) != prediction.label_ids).mean())}
+
+    trainer = toy.trainer(
+        train_dataset=toy.rows(64), eval_dataset=toy.rows(80, seed=1), compute_metrics=scores, args={"seed": 3}
+    )
+    study = toy.search(trainer, objective="hamming_loss", confirm="quick", subset=0.5)
+
+    gain = study.verdict["gain"]
+    wrong = [gain[side] * gain["rows"] for side in ("winner", "baseline")]
+    assert "report" == gain["split"]
+    assert wrong == pytest.approx([round(one) for one in wrong])
+
+
 def test_without_a_name_the_one_metric_is_the_objective(toy):
     """The loss where there is none; of several, which stock adds up, one has to be named."""
 
