@@ -20,6 +20,7 @@ from .data.raw import RawData
 from .data.splits import Splits
 from .data.understanding import understanding
 from .making.making import Making
+from .making.suggested import with_suggestions
 from .metrics import compute_metrics, score
 from .model.adapter_check import check_adapters, uses_adapters
 from .model.heads import head_words
@@ -146,6 +147,9 @@ def task_problem(
         checked_weighed(task, [typed(one.name) for one in plan.constraints], code)
     tokenizer = load_tokenizer(model, texts_of(raw))
     model_init = own_model_init(code, model, task, tokenizer) or ModelInit(source=model, task=task, tokenizer=tokenizer)
+    with telling_where(code.model_init):
+        space, suggested = own_suggestions(plan.space, model_init)
+    plan = dataclasses.replace(plan, space=space)
     check_space(plan, model_init, pair=len(task.text_columns) == 2)
     precision, why = resolve_precision(precision)
     source = PreparedSource(raw, tokenizer, seed=plan.seed, cache=cache, select_on=select_on)
@@ -180,6 +184,7 @@ def task_problem(
         },
         remarks=(
             *raw.notes,
+            *suggested,
             *filter(None, [understood.imbalance(steering.name, said=said)]),
             f"precision {precision}: {why}",
             *cautions(model, trainer, source, plan),
@@ -191,6 +196,13 @@ def task_problem(
         try_out(problem)
     check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
     return problem
+
+
+def own_suggestions(space: Space, model_init: ModelInit | OwnModelInit) -> tuple[Space, tuple[str, ...]]:
+    """Return a space with what a `model_init` of the user's suggests, and what is to be told of it."""
+    if not isinstance(model_init, OwnModelInit) or not model_init.suggests:
+        return space, ()
+    return with_suggestions(space, model_init.make, model_init())
 
 
 def check_space(plan: Plan, model_init: ModelInit | OwnModelInit, *, pair: bool) -> None:

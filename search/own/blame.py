@@ -8,7 +8,6 @@ import os
 import re
 import sysconfig
 import traceback
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +37,6 @@ LEAVE_DEVICE = "is there such a device on this machine? leave it to the Trainer,
 COMMAND_LINE = "code that is imported reads no command line: leave that to the part below `if __name__ == '__main__'`"
 #: Files of what reads command lines, which end a program with exit code 2 where they do not understand one.
 PARSERS = re.compile(r"[/\\](argparse\.py|optparse\.py|(click|typer|fire|absl|tyro|docopt)[/\\])")
-VALUES = (
-    "model_init gets a mapping of the trial's model.* values, and no trial of Optuna's:"
-    ' (params or {}).get("dropout", 0.1), with model.dropout in the space'
-)
 ALONE = "nothing of hpsearch's was on the way to it: to look closer, run it without hpsearch"
 IN_WORKER = (
     "it worked where the search began: a worker imports the module by itself, without what your program did before"
@@ -55,8 +50,6 @@ def hint_for(error: Exception, *, alone: bool) -> str | None:
     """
     if NO_DEVICE.search(describe(error)):
         return LEAVE_DEVICE
-    if wants_a_trial(error):
-        return VALUES
     if not (alone and is_alone(error)):
         return None
     if isinstance(error, IndexError) and "argv" in (last_line(error) or ""):
@@ -80,12 +73,6 @@ def is_alone(error: BaseException) -> bool:
     below = [list(itertools.dropwhile(lambda file: not is_users(file), path)) for path in paths]
     calls_ours = any(file.startswith(OURS) and not file.endswith(ONLOOKERS) for path in below for file in path)
     return bool(below[0]) and not calls_ours and not handed(error)
-
-
-def wants_a_trial(error: BaseException) -> bool:
-    """Return whether a `model_init` asks the mapping that we hand to it for what Optuna's trial has."""
-    asked = error.obj if isinstance(error, AttributeError) else None
-    return isinstance(asked, Mapping) and any(asked is one for one in handed(error))
 
 
 def handed(error: BaseException) -> list[Any]:

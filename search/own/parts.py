@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...spaces.errors import BadInput
+from ..making.suggested import ModelValues, suggestions_of
 from ..model.heads import settled_own
 from ..model.models import ModelSource
 from ..tasks import Task
@@ -23,14 +24,20 @@ class OwnModelInit:
 
     make: Callable[..., Any]
     takes_values: bool  #: whether it is handed a trial's `model.*` values
+    suggests: bool  #: whether it asks a trial for them, and makes a model without one, too
     source: ModelSource  #: whose tokenizer the texts go through
     task: Task
     tokenizer: Any
 
     def __call__(self, params: Mapping[str, Any] | None = None) -> Any:
         """Return a new model."""
-        model = self.make(dict(params or {})) if self.takes_values else self.make()
-        return settled_own(model, self.task)
+        return settled_own(self.make(*self.given(params)), self.task)
+
+    def given(self, params: Mapping[str, Any] | None) -> tuple[Any, ...]:
+        """Return what the function is called with: nothing, a trial's values, or None where there is no trial."""
+        if not self.takes_values:
+            return ()
+        return (None if self.suggests and not params else ModelValues(params or {}),)
 
     def keys(self) -> tuple[str, ...] | None:
         """Return the `model.*` names a space may have; None for any."""
@@ -43,7 +50,8 @@ def own_model_init(code: OwnCode, source: ModelSource, task: Task, tokenizer: An
         return None
     make = function_from(absolute(code.model_init))
     takes = accepted_sections(make)
-    return OwnModelInit(make=make, takes_values=takes, source=source, task=task, tokenizer=tokenizer)
+    suggests = bool(suggestions_of(make))
+    return OwnModelInit(make=make, takes_values=takes, suggests=suggests, source=source, task=task, tokenizer=tokenizer)
 
 
 def own_metrics(code: OwnCode) -> Callable[..., Any] | None:

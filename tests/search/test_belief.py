@@ -20,6 +20,7 @@ from hpsearch.search.sampling.chooser import Chooser
 from hpsearch.search.sampling.priors import SHARE, Prior
 from hpsearch.search.sampling.proposals import Proposals
 from hpsearch.search.sampling.samplers import SAMPLERS
+from hpsearch.search.sampling.steering import SEVERAL
 from hpsearch.spaces.optuna_space import suggest
 from hpsearch.studies.errors import ConfigurationTaken
 from hpsearch.studies.records import Phase, TrialState, Tried
@@ -27,7 +28,7 @@ from hpsearch.studies.records import Phase, TrialState, Tried
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 
 TRIALS = 10
-FOLLOWING = [name for name in SAMPLERS if name != "grid"]
+FOLLOWING = [name for name in SAMPLERS if name not in ("grid", *SEVERAL)]
 
 
 def space(prior: float | None = None) -> Space:

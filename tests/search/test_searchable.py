@@ -5,6 +5,7 @@ The scenarios are those that transformers tests its search with.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -16,8 +17,10 @@ from transformers.trainer_utils import BestRun
 
 import hpsearch
 from hpsearch.search.keywords import ELSEWHERE
+from hpsearch.search.options import RunOptions
 from hpsearch.search.stock.keywords import translated
 from hpsearch.search.stock.searchable import FoundRun
+from hpsearch.search.stored_problem import problem_of, space_of
 from hpsearch.spaces.errors import BadInput
 from hpsearch.studies.records import TrialState
 
@@ -331,3 +334,21 @@ def test_arguments_stay_the_users(toy, searched):
     searched(trainer, hp_space=space, compute_objective=loss)
 
     assert before == TrainingArguments.to_dict(trainer.args)
+
+
+def test_a_tasks_model_init_gets_the_trial(tmp_path, monkeypatch):
+    """`--model-init mine.py:build` may suggest, too; its baseline is the model that it makes without a trial."""
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(
+        "from transformers import BertConfig, BertForSequenceClassification\n\n\n"
+        "def build(trial):\n"
+        "    width = 16 if trial is None else trial.suggest_categorical('width', [16, 32])\n"
+        f"    sizes = {TINY | {'vocab_size': 400, 'max_position_embeddings': 64}}\n"
+        "    return BertForSequenceClassification(BertConfig(**sizes | {'intermediate_size': width}))\n"
+    )
+    options = RunOptions(model_init="mine.py:build", space="small")
+    problem = problem_of(options, space_of(options))
+
+    assert 16 == problem.baseline()["model.width"]
+    assert "model.width" in problem.plan.space.searched
+    assert any("model_init suggests width" in line for line in problem.remarks)
