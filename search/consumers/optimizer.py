@@ -35,7 +35,7 @@ Place = tuple[str | int, ...]
 
 def usual(trainer: Any, args: Any, key: str) -> Any:
     """Return what the optimizer takes where nobody says otherwise; `MISSING` where that is not known."""
-    if UNASKED in args.optim.value:
+    if UNASKED in OptimizerNames(args.optim).value:
         return MISSING
     with contextlib.suppress(Exception):
         before = dict(leaves(looked_up(trainer, args, without(args, key))[1]))
@@ -60,7 +60,7 @@ def default_of(kind: Any, name: Any) -> Any:
 def check(trainer: Any, args: Any, combination: Combination) -> None:
     """Raise `BadInput` unless the optimizer of a combination of values can be made, and takes what it is given."""
     given = mapping_in(FIELD, args.optim_args)
-    if UNASKED in args.optim.value or not any(combination.sets(FIELD, key) for key in given):
+    if UNASKED in OptimizerNames(args.optim).value or not any(combination.sets(FIELD, key) for key in given):
         return
     said = combination.said(CHOOSER, FIELD, args)
     try:
@@ -69,7 +69,7 @@ def check(trainer: Any, args: Any, combination: Combination) -> None:
         raise BadInput(f"no optimizer can be made with {said}: {first_line(error)}") from error
     for key in given:
         if combination.sets(FIELD, key) and not is_read(trainer, args, key):
-            kind = args.optim.value
+            kind = OptimizerNames(args.optim).value
             raise combination.not_taken(FIELD, key, chooser=CHOOSER, kind=kind, takers=takers(trainer, args, key))
     try:
         made(*looked_up(trainer, args, given))

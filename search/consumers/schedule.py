@@ -46,7 +46,7 @@ def takers(key: str) -> list[str]:
 
 def usual(trainer: Any, args: Any, key: str) -> Any:
     """Return what the schedule takes where nobody says otherwise; `MISSING` where that is not known."""
-    parameter = taken(args.lr_scheduler_type.value).get(key) if is_stock(trainer) else None
+    parameter = taken(SchedulerType(args.lr_scheduler_type).value).get(key) if is_stock(trainer) else None
     default = inspect.Parameter.empty if parameter is None else parameter.default
     return MISSING if default is None or default is inspect.Parameter.empty else default
 
@@ -55,7 +55,7 @@ def check(trainer: Any, args: Any, combination: Combination) -> None:
     """Raise `BadInput` unless the schedule of a combination of values can be made, and takes what it is given."""
     if not is_stock(trainer):
         return
-    kind, kwargs = args.lr_scheduler_type.value, args.lr_scheduler_kwargs or {}
+    kind, kwargs = SchedulerType(args.lr_scheduler_type).value, args.lr_scheduler_kwargs or {}
     if not isinstance(kwargs, Mapping):
         raise BadInput(f"{FIELD} must be a mapping, got {shown(kwargs)}")
     known = taken(kind)

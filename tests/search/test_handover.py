@@ -184,7 +184,7 @@ def test_check_says_how_small_a_gain_could_show(here: Path):
 
     said = done("check", *_files()).out
     shown = "none" if math.isinf(least) else f"{100 * least:.1f} points of accuracy"
-    assert f"{shown}, over a default at 80%" in " ".join(said.split())
+    assert f"{shown}, over a default at 80.0%" in " ".join(said.split())
 
 
 def _files() -> tuple[str, ...]:
