@@ -29,6 +29,7 @@ from hpsearch.search.trainer_problem import trainer_problem
 from hpsearch.search.trial.configuration import Configuration
 from hpsearch.search.trial.trainer import made
 from hpsearch.spaces import PRESETS
+from hpsearch.studies.objective import Objective
 from hpsearch.studies.records import TrialState
 
 from .command import COLUMNS, ONE_RUNG, TINY, done, write_word_data
@@ -41,7 +42,7 @@ def problem_of(toy: Any, space: Mapping[str, Any], *, fraction: float = 1.0, **a
     """The problem of the toy trainer with these arguments; raises what `check` refuses."""
     trainer = args.pop("trainer", None) or toy.trainer(args=args)
     plan = Plan(space=Space(space), fraction=fraction, seed=7)
-    return trainer_problem(Making.of(trainer), plan, objective="eval_loss", direction="minimize")
+    return trainer_problem(Making.of(trainer), plan, Objective.named("loss"))
 
 
 def refusal_of(toy: Any, space: Mapping[str, Any], **args: Any) -> BadInput:
