@@ -12,7 +12,7 @@ from transformers import Trainer, TrainingArguments
 from ..spaces import binding
 from ..spaces.errors import BadInput
 from ..spaces.space import Space
-from ..studies.objective import UNITS, Objective, typed
+from ..studies.objective import UNITS, Objective, UntoldDirection, typed
 from .consumers.check import assumed_words, check_consumers
 from .data.collator import TaskCollator
 from .data.prepared import TRAIN, VALIDATION, Prepared, check_length, prepare
@@ -141,7 +141,7 @@ def task_problem(
     before anything is trained.
     """
     task, said = raw.task, objective is not None
-    steering = objective_of(task, objective, direction, code)
+    steering, untold = objective_of(task, objective, direction, code)
     against = checked_weighed(task, weighed, code)
     if code.compute_metrics is None:
         checked_weighed(task, [typed(one.name) for one in plan.constraints], code)
@@ -194,6 +194,8 @@ def task_problem(
     problem = dataclasses.replace(problem, remarks=(*problem.remarks, *assumed_words(problem.assumed())))
     if code.compute_metrics is not None:
         try_out(problem)
+    if untold is not None:
+        raise untold
     check_subset_of(trainer.train_dataset, plan, batch=trainer.args.per_device_train_batch_size)
     return problem
 
@@ -233,19 +235,21 @@ def cautions(model: ModelSource, trainer: Trainer, source: PreparedSource, plan:
     yield from looks_words(trainer, source.splits({}), plan)
 
 
-def objective_of(task: Task, objective: str | None, direction: str | None, code: OwnCode) -> Objective:
-    """Return the objective: one of the task's metrics, or one that the user's function returns.
+def objective_of(
+    task: Task, objective: str | None, direction: str | None, code: OwnCode
+) -> tuple[Objective, UntoldDirection | None]:
+    """Return the objective as `Objective.asked` does: one of the task's metrics, or what the user's function returns.
 
     Raises `BadInput` where it is not said which of the function's numbers counts.
     """
     if code.compute_metrics is None:
-        return task_objective(task, objective or task.objective, direction)
+        return task_objective(task, objective or task.objective, direction), None
     if objective is None:
         raise BadInput(
             f"--compute-metrics {code.compute_metrics} may return several numbers, and one of them counts",
             hint="say which: --objective NAME",
         )
-    return Objective.named(objective, direction)
+    return Objective.asked(objective, direction)
 
 
 def checked_weighed(task: Task, names: Sequence[str], code: OwnCode) -> tuple[Objective, ...]:

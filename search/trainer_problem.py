@@ -207,10 +207,12 @@ def checked_problem(
     if objective is None:
         loss = trainer_problem(making, plan, Objective.named("loss"))
         objective = the_metric(try_out(loss, named=False).metrics)
-    steering, against = Objective.named(objective, direction), weighed_by_name(weighed)
+    (steering, untold), against = Objective.asked(objective, direction), weighed_by_name(weighed)
     half = report is None and confirm != NONE and can_be_halved(making, steering)
     problem = trainer_problem(making, plan, steering, weighed=against, half=half, report=report)
     tried = try_out(problem)
+    if untold is not None:
+        raise untold
     if half and not tried.in_parts:
         problem = trainer_problem(making, plan, steering, weighed=against)
     told = [*(() if tried.learned else [UNCHANGED]), *(() if confirm == NONE else report_words(problem))]

@@ -57,6 +57,10 @@ _OTHER_NUMBER = """
 _OTHERWISE = frozenset(_OTHER_NUMBER.split())
 
 
+class UntoldDirection(BadInput):
+    """Neither the name of a metric nor the user says which way it is better."""
+
+
 class Searched(Protocol):
     """What a study says of its objective; `records.Study` does."""
 
@@ -114,7 +118,7 @@ class Objective:
             raise BadInput(f"unknown direction {direction!r}", hint=did_you_mean(str(direction), DIRECTIONS))
         told = direction_of(key)
         if direction is None and told is None:
-            raise BadInput(
+            raise UntoldDirection(
                 f"nothing says whether {typed(key)!r} is better when it is higher or when it is lower",
                 hint=_which_way(typed(key)),
             )
@@ -124,6 +128,14 @@ class Objective:
                 f"metric {name!r} and direction {direction!r} clash", hint=f"{typed(key)} is better when {better}"
             )
         return cls(key, direction or told or "")
+
+    @classmethod
+    def asked(cls, name: str, direction: str | None = None) -> tuple[Objective, UntoldDirection | None]:
+        """Return what `named` does; or a guess and what it raises, where it is yet to be seen if there is such a metric."""
+        try:
+            return cls.named(name, direction), None
+        except UntoldDirection as untold:
+            return cls(key_of(name), MINIMIZE), untold
 
     @classmethod
     def of(cls, study: Searched) -> Objective:

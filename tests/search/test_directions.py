@@ -37,7 +37,10 @@ def by_trainer(toy: Any, monkeypatch: pytest.MonkeyPatch) -> Door:
 
 def by_compute_metrics(name: str, direction: str | None) -> Objective:
     """A number that the user's own function returns for a task."""
-    return objective_of(custom_task(["text"], "label"), name, direction, OWN_METRICS)
+    found, untold = objective_of(custom_task(["text"], "label"), name, direction, OWN_METRICS)
+    if untold is not None:
+        raise untold
+    return found
 
 
 def weighed(name: str, direction: str | None) -> Objective:
@@ -72,7 +75,7 @@ def test_a_tasks_metric_has_its_direction():
     """`--objective` of a task knows the task's metrics alone, with the same directions."""
     task = custom_task(["text"], "label")
 
-    found = {name: objective_of(task, name, None, NO_CODE).direction for name in TASK_METRICS}
+    found = {name: objective_of(task, name, None, NO_CODE)[0].direction for name in TASK_METRICS}
 
     assert {name: METRICS[name] for name in TASK_METRICS} == found
 
@@ -83,7 +86,7 @@ def test_a_sweeps_metric_has_its_direction(tmp_path):
     task = custom_task(["text"], "label")
 
     options = [cell.options for cell in cells_of({"task": "demo", "include": include}, tmp_path)]
-    found = [objective_of(task, first_and_weighed(one.objective)[0], one.direction, NO_CODE) for one in options]
+    found = [objective_of(task, first_and_weighed(one.objective)[0], one.direction, NO_CODE)[0] for one in options]
 
     assert [(f"eval_{name}", METRICS[name]) for name in TASK_METRICS] == [(one.name, one.direction) for one in found]
 

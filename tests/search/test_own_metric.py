@@ -18,6 +18,7 @@ from hpsearch.search.trial.trainer import trial_class
 from hpsearch.search.verdict.own_metric import ComparedByRows, compared_by_rows
 from hpsearch.search.verdict.verdict import gain
 from hpsearch.search.verdict.words import gain_line
+from hpsearch.studies.objective import Objective
 
 from .conftest import Toy
 
@@ -156,7 +157,7 @@ def kept(toy: Any) -> Callable[..., dict[str, Any]]:
             splits=lambda configuration: SimpleNamespace(report=toy.rows(24, seed=1)),
             ranks=SimpleNamespace(tell=lambda what: None),
             booked=lambda kind: nullcontext(),
-            objective=objective,
+            objective=Objective.named(objective),
             outputs=toy.folder / "outputs.npz",
         )
         trainer = toy.trainer(**ingredients)

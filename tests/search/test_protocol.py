@@ -27,6 +27,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The `get_sentence_embedding_dimension`:FutureWarning"),
 ]
 
+#: What a function that SetFit scores with is called, which says nothing of its direction.
+BY_METRIC = {"objective": "metric", "direction": "maximize"}
 #: A library of somebody else's, which knows nothing of hpsearch, and what makes its Trainer searchable.
 BEYOND = '''
 """Least squares, by steps downhill."""
@@ -318,7 +320,7 @@ def test_the_baseline_is_setfits_own_training(make: Any, texts: Path) -> None:
     alone = make()
     alone.train()
     alone.model.save_pretrained(str(texts / "alone"))
-    study = search(make, texts, objective="metric", trials=2, space={"batch_size": Choice([4])})
+    study = search(make, texts, **BY_METRIC, trials=2, space={"batch_size": Choice([4])})
 
     assert alone.evaluate()["metric"] == study.trials[0].score
     (kept,) = (texts / "out").glob("*/trials/0/kept/checkpoint-*")
@@ -350,7 +352,11 @@ def test_setfits_script_becomes_a_model_folder(texts: Path) -> None:
 def test_the_values_of_setfits_model_init_are_searched(texts: Path) -> None:
     """`model.NAME` is what `model_init(params)` receives; in the baseline it is what its classifier is made with."""
     study = search(
-        setfit_trainer, texts, objective="metric", space={"model.C": Choice([1e-4, 100.0]), "num_epochs": Choice([1])}
+        setfit_trainer,
+        texts,
+        objective="metric",
+        direction="maximize",
+        space={"model.C": Choice([1e-4, 100.0]), "num_epochs": Choice([1])},
     )
 
     assert 1.0 == study.trials[0].params["model.C"]
@@ -364,7 +370,7 @@ def test_a_setfit_model_that_was_given_is_copied_for_each_trial(texts: Path) -> 
         trainer = setfit_trainer(setfit_model())
     before = {name: one.clone() for name, one in trainer.model.model_body.state_dict().items()}
     space = {"body_learning_rate": Choice([1e-4, 1e-2])}
-    study = search(trainer, texts, objective="metric", space=space)
+    study = search(trainer, texts, **BY_METRIC, space=space)
 
     assert all(study.replay(trial.number).identical for trial in study.trials)
     assert all((before[name] == one).all() for name, one in trainer.model.model_body.state_dict().items())
@@ -376,6 +382,7 @@ def test_a_pair_of_setfits_values_stays_a_pair_in_the_baseline(texts: Path) -> N
         lambda: setfit_trainer(body_learning_rate=(1e-3, 1e-5)),
         texts,
         objective="metric",
+        direction="maximize",
         trials=2,
         space={"body_learning_rate": Choice([1e-2])},
     )
@@ -409,4 +416,10 @@ def test_a_setfit_trainer_that_goes_back_to_its_best_is_refused(texts: Path) -> 
     """It would be another training: a trial of it is evaluated once, at its end."""
     best = {"load_best_model_at_end": True, "eval_strategy": "epoch", "save_strategy": "epoch"}
     with pytest.raises(BadInput, match="best of several evaluations"):
-        search(lambda: setfit_trainer(**best), texts, objective="metric", space={"num_iterations": Choice([1, 2])})
+        search(
+            lambda: setfit_trainer(**best),
+            texts,
+            objective="metric",
+            direction="maximize",
+            space={"num_iterations": Choice([1, 2])},
+        )
