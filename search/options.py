@@ -62,7 +62,9 @@ class RunOptions:
     validation_file: str | None = opt(
         None, "held out for the report; cut from the training data if absent", metavar="FILE"
     )
-    test_file: Path | None = opt(None, "unlabelled examples for the retrained model to predict", metavar="FILE")
+    test_file: Path | None = opt(
+        None, "examples for the retrained model to predict; it is scored on them if they have labels", metavar="FILE"
+    )
     text_columns: Annotated[list[str], TextOrList()] = opt(
         (), "one or two text columns of your data, as A or A,B; repeatable", metavar="A[,B]"
     )

@@ -74,7 +74,16 @@ def one_level_down(text_: str) -> str:
 def body(facts: Facts) -> str:
     """Return what people read."""
     parts = (
-        ("", [f"# {text(facts.study.name)}", what_it_is(facts), what_was_trained(facts), scores(facts)]),
+        (
+            "",
+            [
+                f"# {text(facts.study.name)}",
+                what_it_is(facts),
+                what_was_trained(facts),
+                scores(facts),
+                test_scores(facts),
+            ],
+        ),
         ("How to use it", [example(facts), adapter_example(facts)]),
         ("How it was found", [bullets(search_lines(facts))]),
         ("Hyperparameters", [hyperparameters(facts)]),
@@ -124,6 +133,21 @@ def scores(facts: Facts) -> str:
     rows = facts.record.get("rows", {}).get("evaluated", "?")
     split = f"{text(facts.record.get('evaluated_on', 'held-out'))} split, {rows} rows"
     return table(("metric", split), [(text(name), f"{value:.4f}") for name, value in facts.metrics.items()])
+
+
+def test_scores(facts: Facts) -> str:
+    """Return the model's metrics on the author's test file; nothing where it was not scored on one."""
+    found = facts.record.get("test")
+    if not found:
+        return ""
+    rows = []
+    for name, one in found["metrics"].items():
+        value = "-" if one["score"] is None else f"{one['score']:.4f}"
+        interval = "-" if one["interval"] is None else "{:.4f} to {:.4f}".format(*one["interval"])
+        rows.append((text(name), value, interval))
+    about = f"On the author's test file {text(found['file'])}, {found['rows']} rows:"
+    remark = f" {text(found['remark'])}" if found["remark"] else ""
+    return f"{about}\n\n{table(('metric', 'score', '95% interval'), rows)}\n\n{text(found['method'])}.{remark}"
 
 
 def example(facts: Facts) -> str:

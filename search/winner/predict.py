@@ -1,4 +1,4 @@
-"""Predictions of a retrained model for a file of unlabelled examples."""
+"""Predictions of a retrained model for a test file, and their score where it has labels."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from ...spaces.errors import BadInput
 from ..tasks import Task
 from .card_facts import architecture_in, is_known
+from .file_scores import FileScores, file_scores
 from .record import read_record
-from .submission import read_unlabelled, write_predictions
+from .submission import read_examples, write_predictions
 
 BATCH = 64
 
@@ -20,13 +21,14 @@ class Predicted(NamedTuple):
 
     rows: int
     path: Path
+    scores: FileScores | None  #: where the file has labels
 
 
 def predict(folder: Path, file: Path, output: Path) -> Predicted:
     """Write the model's predictions for `file` to `output`.
 
-    Labels are the task's names; a test file of GLUE gives the format of a GLUE submission. Raises `BadInput` for a
-    folder or a file that cannot be used.
+    Labels are the task's names; a test file of GLUE gives the format of a GLUE submission. A file with labels is
+    scored. Raises `BadInput` for a folder or a file that cannot be used, and for a label that the model does not know.
     """
     record = read_record(folder)
     if not record.get("task"):
@@ -41,15 +43,16 @@ def predict(folder: Path, file: Path, output: Path) -> Predicted:
             hint="load it with the class that your model_init makes it of",
         )
     task = Task.from_dict(record["task"])
-    ids, rows = read_unlabelled(task, file)
+    ids, rows, labels = read_examples(task, file)
     outputs = list(_outputs(folder, record, rows))
+    predictions: list[Any]
     if task.is_regression:
-        write_predictions(task, ids, [values[0] for values in outputs], output)
+        predictions, scores = [values[0] for values in outputs], None
     else:
-        best = [max(range(len(values)), key=values.__getitem__) for values in outputs]
-        scores = [values[number] for values, number in zip(outputs, best, strict=True)]
-        write_predictions(task, ids, [(task.labels or ())[number] for number in best], output, scores=scores)
-    return Predicted(len(outputs), output)
+        predictions = [max(range(len(values)), key=values.__getitem__) for values in outputs]
+        scores = [values[number] for values, number in zip(outputs, predictions, strict=True)]
+    write_predictions(task, ids, predictions, output, scores=scores)
+    return Predicted(len(outputs), output, None if labels is None else file_scores(task, file, predictions, labels))
 
 
 def predictions_file(folder: Path, test_file: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Read an unlabelled test file, and write predictions in the form the task's benchmark wants.
+"""Read a test file, labelled or not, and write predictions in the form the task's benchmark wants.
 
 GLUE takes one TSV per task with the columns `index` and `prediction`, CLUE takes JSON lines. Any other file
 gets the label name and the score of each row. `data.files` reads the rows, `data.raw` cleans their text.
@@ -7,15 +7,17 @@ gets the label name and the score of each row. `data.files` reads the rows, `dat
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...spaces.errors import BadInput, place_hint
 from ...studies.whole_file import write_whole
 from ..data.files import read_table
+from ..data.labels import Label, read_test_labels
 from ..data.raw import text_columns, text_names
 from ..layouts import Column, Submission
 from ..tasks import Task
@@ -29,18 +31,27 @@ Row = dict[str, Id | float]
 ID = Column(name="index", aliases=("id", "idx"), required=False)
 
 
-def read_unlabelled(task: Task, path: str | Path) -> tuple[list[Id], Dataset]:
-    """Return the ids of a file's rows (0, 1, ... where it has none) and their text as `text_a` and `text_b`.
+class Examples(NamedTuple):
+    """The rows of a test file."""
 
-    A label column is not needed and not read. Raises `BadInput` as `data.files.read_table` does.
+    ids: list[Id]  #: 0, 1, ... where the file has none
+    texts: Dataset  #: as `text_a` and `text_b`
+    labels: list[Label] | None  #: ids of classes, or numbers; None where the file has none
+
+
+def read_examples(task: Task, path: str | Path) -> Examples:
+    """Return the rows of a test file; a label column is not needed, and not read while the task's are not known.
+
+    Raises `BadInput` as `data.files.read_table` and `data.labels.read_test_labels` do.
     """
     from datasets import Dataset
 
-    texts = [column for column in task.columns if column.name != task.label_column]
+    columns = [dataclasses.replace(one, required=one.name != task.label_column) for one in task.columns]
     headerless = task.files.headerless if task.files else ()
-    table = read_table(path, [*texts, ID], headerless=headerless, bare_quotes=task.files is not None)
+    table = read_table(path, [*columns, ID], headerless=headerless, bare_quotes=task.files is not None)
     ids = [_id(cell, row) for row, cell in enumerate(table.columns.get(ID.name, [None] * len(table)))]
-    return ids, Dataset.from_dict(text_columns(table, text_names(task, table)))
+    texts = Dataset.from_dict(text_columns(table, text_names(task, table)))
+    return Examples(ids, texts, None if task.labels is None else read_test_labels(task, table))
 
 
 def _id(cell: Any, row: int) -> Id:
