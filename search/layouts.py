@@ -60,6 +60,18 @@ class Submission:
     limits: tuple[float, float] | None = None  #: of a regression
 
 
+#: What trains a model of several labels a row today.
+OWN_TRAINER = (
+    "a Trainer of your own is searched with them: `--script FILE.py` or `--trainer FILE.py:FUNCTION`, its model made "
+    'with problem_type="multi_label_classification", as in docs/from-hyperparameter_search.md'
+)
+
+
+def several_labels(what: str, *, otherwise: str = "") -> BadInput:
+    """Return the refusal of several labels a row, which `what` in a file or among the options seems to mean."""
+    return BadInput(f"{what}: several labels a row are not searched from a file", hint=f"{otherwise}{OWN_TRAINER}")
+
+
 def check_text_columns(names: Sequence[str]) -> None:
     """Raise `BadInput` for no or more than two text columns."""
     if len(names) not in (1, 2):

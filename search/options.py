@@ -68,7 +68,7 @@ class RunOptions:
     text_columns: Annotated[list[str], TextOrList()] = opt(
         (), "one or two text columns of your data, as A or A,B; repeatable", metavar="A[,B]"
     )
-    label_column: str | None = opt(None, "label column of your data", metavar="NAME")
+    label_column: Annotated[list[str], TextOrList()] = opt((), "label column of your data", metavar="NAME")
     label_kind: str | None = opt(
         None, "take the labels as they stand: classes or numbers [default: what they look like]", metavar="KIND"
     )

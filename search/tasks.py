@@ -13,7 +13,7 @@ from typing import Any
 
 from ..spaces.errors import BadInput, did_you_mean
 from ..studies.objective import NOT_METRICS, Objective
-from .layouts import Column, Files, Hub, Submission, check_names, check_text_columns
+from .layouts import Column, Files, Hub, Submission, check_names, check_text_columns, several_labels
 
 LOSS = "loss"
 CLASSIFICATION_METRICS = ("accuracy", "f1", "matthews_correlation")
@@ -23,6 +23,8 @@ METRICS = (*CLASSIFICATION_METRICS, *REGRESSION_METRICS)
 #: What the labels of the user's own data may be said to be.
 CLASSES, NUMBERS = "classes", "numbers"
 LABEL_KINDS = (CLASSES, NUMBERS)
+#: What they may be, too, and are then refused with what to do.
+SEVERAL = "several"
 #: From this share of the largest class on, accuracy says little: who always says that class has nearly all of it.
 IMBALANCED = 0.9
 #: The objective then: 0 for whoever always says the same, one number for any number of classes, and none of them has to
@@ -310,6 +312,8 @@ def custom_task(
     `label_kind` (`classes` or `numbers`) takes the labels as they stand, `positive_label` is the class that F1 is of.
     Raises `BadInput` for no or more than two text columns, an empty name, a column named twice, or an unknown kind.
     """
+    if label_kind == SEVERAL:
+        raise several_labels(f"label kind {label_kind!r}")
     if label_kind is not None and label_kind not in LABEL_KINDS:
         raise BadInput(f"unknown kind of labels {label_kind!r}", hint=did_you_mean(label_kind, LABEL_KINDS))
     texts = tuple(text_columns)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ...spaces.errors import BadInput, did_you_mean
-from ..layouts import Column
+from ..layouts import Column, several_labels
 from .cells import Numbered, numbered_rows, quoting_of
 from .contents import PACKED, opened, suffix_of, unpacking
 
@@ -211,6 +211,9 @@ def locate(source: str, header: Sequence[str], columns: Sequence[Column]) -> dic
 def _place(source: str, header: Sequence[str], column: Column) -> int | None:
     places = next(filter(None, (_places(name, header) for name in (column.name, *column.aliases))), None)
     if places is None:
+        parts = [part.strip() for part in column.name.split(",")]
+        if len(parts) > 1 and any(_places(part, header) for part in parts):
+            raise several_labels(f"{source} has no column {column.name!r}, which names {len(parts)} columns of labels")
         if column.required:
             raise BadInput(f"{source} has no column {column.name!r}", hint=_nearest(column.name, header))
         return None

@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...spaces.errors import BadInput, did_you_mean
+from ..layouts import several_labels
 from ..tasks import CLASSES, NUMBERS, Task
 from .files import Table
+from .several import shown
 from .slips import MANY_NUMBERS, is_missing, number_in, refuse_missing, refuse_slips
 
 Label = int | float
@@ -116,14 +118,13 @@ def _name(table: Table, row: int, cell: Any) -> str | None:
     """Return a label as text, whole numbers without `.0`: pandas writes them so where a cell was empty."""
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return None
-    if isinstance(cell, list | dict | bytes):
-        raise BadInput(f"the label in {table.place(row)} is {_kind(cell)}", hint="one label a row, text or number")
+    if isinstance(cell, list):
+        raise several_labels(f"the label in {table.place(row)} is a list, {shown(cell)}")
+    if isinstance(cell, dict | bytes):
+        what = "an object" if isinstance(cell, dict) else "binary"
+        raise BadInput(f"the label in {table.place(row)} is {what}", hint="one label a row, text or number")
     text = str(cell).strip()
     return text.split(".")[0] if re.fullmatch(r"-?\d+\.0+", text) else text
-
-
-def _kind(cell: object) -> str:
-    return {"list": "a list", "dict": "an object"}.get(type(cell).__name__, "binary")
 
 
 def _ids(task: Task, table: Table, cells: Sequence[str]) -> list[Label]:

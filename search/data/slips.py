@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from ...spaces.errors import BadInput
 from .files import Table
+from .several import refuse_several
 
 #: Marks of a missing value, in small letters: what pandas takes for one (`STR_NA_VALUES`), Excel's errors, SQL dumps.
 MISSING_WORDS = frozenset(
@@ -52,6 +53,7 @@ def refuse_slips(table: Table, cells: Sequence[str]) -> None:
     if None not in numbers and (len(numbers) > MANY_NUMBERS or any(not (one or 0.0).is_integer() for one in numbers)):
         return  # numbers to predict, all of them: nothing else can be meant
     refuse_missing(table, cells)
+    refuse_several(table, cells)
     _refuse_almost_numbers(table, cells, counts)
     _refuse_few_without_number(table, cells, counts)
     _refuse_ids(table, counts)
