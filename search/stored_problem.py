@@ -15,7 +15,6 @@ from ..studies.identity import ensure_same_problem
 from ..studies.records import Study
 from .constraints import constraints_asked
 from .data.contents import stem_of
-from .layouts import several_labels
 from .model.models import ModelSource, check_model
 from .objectives import first_and_weighed
 from .options import RunOptions, assignments, listed
@@ -147,11 +146,10 @@ def task_of(options: RunOptions) -> Task:
             hint="for example --text-columns text --label-column label",
         )
     labels = listed(options.label_column)
-    if len(labels) > 1:
-        raise several_labels(f"--label-column names {len(labels)} columns, {', '.join(labels)[:200]}")
     return custom_task(
         listed(options.text_columns),
-        labels[0],
+        ",".join(labels),
+        label_columns=labels if len(labels) > 1 else (),
         name=stem_of(options.train_file),
         label_kind=options.label_kind,
         positive_label=options.positive_label,

@@ -313,12 +313,18 @@ def task_trainer(
     return Trainer(
         model_init=model_init,
         args=args,
-        data_collator=TaskCollator(model_init.tokenizer),
+        data_collator=collator_of(model_init),
         train_dataset=prepared.train,
         eval_dataset=prepared.selection,
         processing_class=model_init.tokenizer,
         compute_metrics=metrics or compute_metrics(model_init.task),
     )
+
+
+def collator_of(model_init: ModelInit | OwnModelInit) -> TaskCollator:
+    """Return what makes the batches of a task."""
+    task = model_init.task
+    return TaskCollator(model_init.tokenizer, several=task.num_labels if task.is_several else 0)
 
 
 def task_identity(

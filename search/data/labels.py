@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...spaces.errors import BadInput, did_you_mean
-from ..layouts import several_labels
 from ..tasks import CLASSES, NUMBERS, Task
 from .files import Table
+from .read_several import has_several, read_label_sets, read_test_sets
 from .several import shown
 from .slips import MANY_NUMBERS, is_missing, number_in, refuse_missing, refuse_slips
 
@@ -29,6 +29,8 @@ def read_labels(task: Task, train: Table, validation: Table | None) -> tuple[Tas
         BadInput: empty cells, a label that is almost surely a slip, an unknown label, one class only, fewer rows than
             classes, a validation label that the training part lacks, or no number where numbers are predicted.
     """
+    if has_several(task, train):
+        return read_label_sets(task, train, validation, _name)  # type: ignore[return-value]
     cells = _cells(task, train)
     held_out = _cells(task, validation) if validation else []
     if task.labels is None:
@@ -48,6 +50,8 @@ def read_test_labels(task: Task, table: Table) -> list[Label] | None:
     A column that has nothing but marks of a missing value, or nothing but the -1 that benchmarks put there, has none.
     Raises `BadInput` as `read_labels` does for a validation part, and for a label that the task does not know.
     """
+    if task.is_several:
+        return read_test_sets(task, table, _name)  # type: ignore[return-value]
     column = table.columns.get(task.label_column)
     if column is None or all(_stands_for_none(task, cell) for cell in column):
         return None
@@ -119,7 +123,7 @@ def _name(table: Table, row: int, cell: Any) -> str | None:
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return None
     if isinstance(cell, list):
-        raise several_labels(f"the label in {table.place(row)} is a list, {shown(cell)}")
+        raise BadInput(f"the label in {table.place(row)} is a list, {shown(cell)}", hint="the training part has none")
     if isinstance(cell, dict | bytes):
         what = "an object" if isinstance(cell, dict) else "binary"
         raise BadInput(f"the label in {table.place(row)} is {what}", hint="one label a row, text or number")

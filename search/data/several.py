@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...spaces.errors import BadInput
-from ..layouts import several_labels
 from .files import Table
 
 #: Between labels; whatever the parts are, they recur.
@@ -23,7 +22,7 @@ DOUBTFUL = ("/", "+", "&", " ")
 _LISTS = re.compile(r"\[[\d.\s]+\]|c\((['\"]).*\1\)|[\[{(].*,.*[\]})]|\[\]", re.DOTALL)
 _THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
 LONGEST = 60
-AS_CLASSES = "if each of them is one class: `--label-kind classes`; otherwise "
+EITHER = "say which: `--label-kind several`, or `--label-kind classes` where each of them is one class"
 
 
 def refuse_several(table: Table, cells: Sequence[str]) -> None:
@@ -40,7 +39,7 @@ def refuse_several(table: Table, cells: Sequence[str]) -> None:
 
 def _refusal(table: Table, cells: Sequence[str], names: set[str], why: str) -> BadInput:
     row = next(row for row, cell in enumerate(cells) if cell in names)
-    return several_labels(f"{table.place(row)} has the label {shown(cells[row])}, {why}", otherwise=AS_CLASSES)
+    return BadInput(f"{table.place(row)} has the label {shown(cells[row])}, {why}", hint=EITHER)
 
 
 def is_list(cell: str) -> bool:

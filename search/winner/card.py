@@ -114,6 +114,12 @@ def what_it_is(facts: Facts) -> str:
     names = list(task.labels or ())
     more = f" and {len(names) - MOST_LABELS} more" if len(names) > MOST_LABELS else ""
     listed = ", ".join(text(name, 60) for name in names[:MOST_LABELS])
+    if task.is_several:
+        chosen = facts.record.get("threshold", 0.5)
+        return (
+            f"{began}, fine-tuned to give texts any number of labels ({from_where}), each from a probability of "
+            f"{chosen:g} on, which was chosen on the selection split. {len(names)} labels: {listed}{more}."
+        )
     return f"{began}, fine-tuned to classify texts ({from_where}). {len(names)} labels: {listed}{more}."
 
 
@@ -156,7 +162,7 @@ def example(facts: Facts) -> str:
     if task is not None and is_known(facts.architecture):
         one = "'a text'" if len(task.text_columns) == 1 else "{'text': 'a text', 'text_pair': 'another text'}"
         most = facts.record["configuration"]["data"].get("max_length") or facts.record["max_length"]
-        call = f"model({one}, truncation=True, max_length={most})"
+        call = f"model({one}, truncation=True, max_length={most}{', top_k=None' if task.is_several else ''})"
         program = f"from transformers import pipeline\n\nmodel = pipeline('{PIPELINE}', model='{PLACE}')\nprint({call})"
         return code(program.replace("'", '"'), "python")
     if not is_known(facts.architecture):

@@ -71,7 +71,7 @@ def _scored(task: Task, name: str, predicted: np.ndarray, true: np.ndarray) -> M
     if not np.isfinite(predicted).all():
         return MetricScore(math.nan, None)
     value = score(task, name, predicted, true)
-    if name == "accuracy":
+    if name in ("accuracy", "subset_accuracy"):
         return MetricScore(value, rate_interval(int((predicted == true).sum()), len(true)))
     if len(true) < 2 or not math.isfinite(value):
         return MetricScore(value, None)
@@ -89,5 +89,7 @@ def _within(found: Interval, low: float, high: float) -> Interval:
 def _remark(task: Task, true: np.ndarray) -> str | None:
     if len(true) < 2 or len(np.unique(true)) > 1:
         return None
+    if task.is_several:
+        return f"all {len(true)} rows have the same labels: is that what they are, or what stands for none?"
     label = f"{true[0]:g}" if task.is_regression else repr((task.labels or ())[int(true[0])])
     return f"all {len(true)} rows have the label {label}: is that what they are, or what stands for no label?"

@@ -19,6 +19,7 @@ from ...studies.whole_file import write_whole
 from ..data.files import read_table
 from ..data.labels import Label, read_test_labels
 from ..data.raw import text_columns, text_names
+from ..label_sets import names_in
 from ..layouts import Column, Submission
 from ..tasks import Task
 
@@ -46,7 +47,8 @@ def read_examples(task: Task, path: str | Path) -> Examples:
     """
     from datasets import Dataset
 
-    columns = [dataclasses.replace(one, required=one.name != task.label_column) for one in task.columns]
+    of_labels = {one.name for one in task.label_parts}
+    columns = [dataclasses.replace(one, required=one.name not in of_labels) for one in task.columns]
     headerless = task.files.headerless if task.files else ()
     table = read_table(path, [*columns, ID], headerless=headerless, bare_quotes=task.files is not None)
     ids = [_id(cell, row) for row, cell in enumerate(table.columns.get(ID.name, [None] * len(table)))]
@@ -81,6 +83,28 @@ def write_predictions(
         rows = [_submitted(form, row, value) for row, value in zip(ids, values, strict=True)]
     else:
         rows = _described(task, ids, values, scores)
+    return _write(rows, path)
+
+
+def write_sets(
+    task: Task, ids: Sequence[Id], codes: Sequence[int], probabilities: Sequence[Sequence[float]], path: str | Path
+) -> Path:
+    """Write the names of each row's labels and the probability of each label, as TSV, `.csv` or `.jsonl`.
+
+    In the first two the names are joined by `|`. Raises as `write_predictions` does.
+    """
+    path, labels = Path(path), task.labels or ()
+    as_list = path.suffix.lower() in (".json", ".jsonl")
+    rows: list[Any] = []
+    for row, code, scores in zip(ids, codes, probabilities, strict=True):
+        names = names_in(code, labels)
+        each = {name: round(score, 6) for name, score in zip(labels, scores, strict=True)}
+        told = {"scores": each} if as_list else {f"score {name}": score for name, score in each.items()}
+        rows.append({"index": row, "prediction": names if as_list else "|".join(names), **told})
+    return _write(rows, path)
+
+
+def _write(rows: Sequence[Row], path: Path) -> Path:
     try:
         write_whole(path, _FORMATS.get(path.suffix.lower(), _tsv)(rows).encode())
     except OSError as error:
