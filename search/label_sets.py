@@ -47,21 +47,33 @@ def strata(codes: ArrayLike, labels: int) -> NDArray[np.intp]:
     return np.where(flags.any(axis=1), rarity.argmin(axis=1), labels)
 
 
-def best_threshold(probabilities: NDArray[Any], flags: NDArray[Any]) -> float:
-    """Return from which probability on a label is given: that of the best F1 over all labels together, or 0.5.
+def best_threshold(probabilities: NDArray[Any], flags: NDArray[Any], metric: str = "f1_micro") -> float:
+    """Return from which probability on a label is given: that of the best `metric`, or 0.5.
 
     One for all labels: one for each would be chosen by the few rows of a rare label, and fit these alone (Lipton et
-    al., ECML PKDD 2014). Both arrays are of rows x labels.
+    al., ECML PKDD 2014). Both arrays are of rows x labels. What is none of the metrics of a task is `f1_micro`.
     """
     true = np.asarray(flags) > 0
     if int(true.sum()) < FEWEST_SET:
         return THRESHOLDS[0]
-    return max(THRESHOLDS, key=lambda one: _f1(probabilities >= one, true))
+    score = _SCORES.get(metric, _f1_micro)
+    return max(THRESHOLDS, key=lambda one: score(probabilities >= one, true))
 
 
-def _f1(told: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
-    set_in_either = int(told.sum()) + int(true.sum())
-    return 2 * int((told & true).sum()) / set_in_either if set_in_either else 0.0
+def _f1_micro(told: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
+    return _f1_macro(told.reshape(-1, 1), true.reshape(-1, 1))
+
+
+def _f1_macro(told: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
+    both, either = (told & true).sum(axis=0), told.sum(axis=0) + true.sum(axis=0)
+    return float(np.mean(2 * both / np.maximum(either, 1)))
+
+
+def _all_right(told: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
+    return float((told == true).all(axis=1).mean())
+
+
+_SCORES = {"f1_micro": _f1_micro, "f1_macro": _f1_macro, "subset_accuracy": _all_right}
 
 
 def probabilities_of(logits: NDArray[Any]) -> NDArray[np.float64]:

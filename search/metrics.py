@@ -149,22 +149,25 @@ def task_metric(task: Task) -> Any:
     return TaskMetric(keep_in_memory=True, seed=0)
 
 
-def compute_metrics(task: Task, threshold: float | None = None) -> Callable[[EvalPrediction], dict[str, float]]:
+def compute_metrics(
+    task: Task, threshold: float | None = None, objective: str = ""
+) -> Callable[[EvalPrediction], dict[str, float]]:
     """Return what `Trainer(compute_metrics=...)` takes; it can be pickled.
 
     Where a row has several labels, those of a probability from the `threshold` on are predicted. None chooses one for
-    the rows that are evaluated, which is for a selection split alone; it is among the metrics, as `threshold`.
+    the rows that are evaluated, by the metric that is the objective, or else `f1_micro`: that is for a selection split
+    alone. It is among the metrics, as `threshold`.
     """
-    return functools.partial(_evaluate, task, threshold)
+    return functools.partial(_evaluate, task, threshold, objective)
 
 
-def _evaluate(task: Task, threshold: float | None, output: EvalPrediction) -> dict[str, float]:
+def _evaluate(task: Task, threshold: float | None, objective: str, output: EvalPrediction) -> dict[str, float]:
     logits = first_logits(output.predictions)
     if np.isnan(logits).any():
         return dict.fromkeys(task.metrics, float("nan"))
     if task.is_several:
         flags, probabilities = np.asarray(output.label_ids), probabilities_of(logits)
-        chosen = best_threshold(probabilities, flags) if threshold is None else threshold
+        chosen = best_threshold(probabilities, flags, objective) if threshold is None else threshold
         found = task_metric(task).compute(predictions=encoded(probabilities >= chosen), references=encoded(flags))
         return {**found, THRESHOLD: chosen}
     predictions = predicted(task, logits)

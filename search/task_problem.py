@@ -150,14 +150,15 @@ def task_problem(
     precision, why = resolve_precision(precision)
     source = PreparedSource(raw, tokenizer, seed=plan.seed, cache=cache, select_on=select_on)
     arguments = template_arguments(plan, precision, cache)
+    metrics = own_metrics(code) or compute_metrics(model_init.task, objective=steering.typed)
     with telling_where(code.model_init):
-        trainer = task_trainer(model_init, source.prepared(), arguments, own_metrics(code))
+        trainer = task_trainer(model_init, source.prepared(), arguments, metrics)
         check_task_trainer(trainer, model_init, plan)
         check_measured([*against, *plan.constraints], trainer)
         most = fewest_tokens(trainer.model, model_init, plan.space)
         check_longest(plan.space, most)
         if source.fit(most):
-            trainer = task_trainer(model_init, source.prepared(), arguments, own_metrics(code))
+            trainer = task_trainer(model_init, source.prepared(), arguments, metrics)
     making = Making.of(trainer)
     understood = source.understood()
     identity = task_identity(source.prepared(), model_init, precision, select_on, steering.name)

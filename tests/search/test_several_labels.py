@@ -293,6 +293,16 @@ def test_the_threshold_is_that_of_the_best_f1():
     assert 0.5 == best_threshold(told_[10:], flags[10:])
 
 
+@pytest.mark.parametrize(
+    ("metric", "expected"), [("f1_micro", 0.05), ("f1_macro", 0.05), ("subset_accuracy", 0.5), ("loss", 0.05)]
+)
+def test_the_threshold_is_chosen_by_the_objective(metric, expected):
+    """Where nothing was learnt, F1 is best where all labels are given, and rows are all right where none is."""
+    flags = np.random.default_rng(0).random((100, 2)) < 0.3
+
+    assert expected == best_threshold(np.full((100, 2), 0.3), flags, metric)
+
+
 def test_metrics_are_those_of_scikit_learn():
     """F1 over all labels, the mean of each label's, and rows that are all right."""
     task = custom_task(["text"], "label", label_kind="several").with_labels(["a", "b", "c"])
