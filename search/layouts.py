@@ -17,17 +17,21 @@ class Column:
     aliases: tuple[str, ...] = ()
     required: bool = True
     several: bool = False  #: its name may be those of two columns, between commas
+    several_labels: bool = False  #: its name may be those of any number of columns, one for each label
 
     def parts(self, is_there: Callable[[str], bool]) -> list[Column]:
         """Return the columns that are meant: this one, or where it is not there as a whole, those that it names.
 
         Raises `BadInput` for more than two.
         """
-        if not self.several or "," not in self.name or is_there(self.name):
+        if not (self.several or self.several_labels) or "," not in self.name or is_there(self.name):
             return [self]
         names = [name.strip() for name in self.name.split(",")]
-        check_text_columns(names)
-        return [dataclasses.replace(self, name=name, several=False) for name in names]
+        if self.several:
+            check_text_columns(names)
+        elif not any(map(is_there, names)):
+            return [self]
+        return [dataclasses.replace(self, name=name, several=False, several_labels=False) for name in names]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +62,13 @@ class Submission:
     format: str  #: "glue" (index and prediction, tab-separated) or "clue" (JSON lines)
     labels: tuple[str, ...] = ()  #: written for class 0, 1, ...; none for a regression
     limits: tuple[float, float] | None = None  #: of a regression
+
+
+#: What trains a model of more labels a row than can be searched from a file.
+OWN_TRAINER = (
+    "a Trainer of your own is searched with more: `--script FILE.py` or `--trainer FILE.py:FUNCTION`, its model made "
+    'with problem_type="multi_label_classification"'
+)
 
 
 def check_text_columns(names: Sequence[str]) -> None:

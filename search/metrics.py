@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .label_sets import best_threshold, decoded, encoded, probabilities_of
 from .tasks import Task
 
 if TYPE_CHECKING:
     from transformers import EvalPrediction
 
+#: Of several labels a row: from which probability on one is predicted.
+THRESHOLD = "threshold"
 Values = Sequence[int] | Sequence[float] | np.ndarray
 Score = Callable[[np.ndarray, np.ndarray], float]
 
@@ -38,7 +41,18 @@ def scores(task: Task, predictions: Values, references: Values) -> dict[str, flo
 def score(task: Task, name: str, predictions: Values, references: Values) -> float:
     """Return one metric of a task, as `scores` does."""
     predicted, true = np.asarray(predictions), np.asarray(references)
+    if task.is_several:
+        return float(_several(name, decoded(predicted, task.num_labels), decoded(true, task.num_labels)))
     return float(_f1(task, predicted, true) if name == "f1" else _SCORES[name](predicted, true))
+
+
+def _several(name: str, told: np.ndarray, true: np.ndarray) -> float:
+    """Return a metric of which labels were told of each row, and which it has."""
+    from sklearn.metrics import accuracy_score, f1_score
+
+    if name == "subset_accuracy":
+        return accuracy_score(true, told)
+    return f1_score(true, told, average=name.removeprefix("f1_"), zero_division=0)
 
 
 def _accuracy(predicted: np.ndarray, true: np.ndarray) -> float:
@@ -135,15 +149,27 @@ def task_metric(task: Task) -> Any:
     return TaskMetric(keep_in_memory=True, seed=0)
 
 
-def compute_metrics(task: Task) -> Callable[[EvalPrediction], dict[str, float]]:
-    """Return what `Trainer(compute_metrics=...)` takes; it can be pickled."""
-    return functools.partial(_evaluate, task)
+def compute_metrics(
+    task: Task, threshold: float | None = None, objective: str = ""
+) -> Callable[[EvalPrediction], dict[str, float]]:
+    """Return what `Trainer(compute_metrics=...)` takes; it can be pickled.
+
+    Where a row has several labels, those of a probability from the `threshold` on are predicted. None chooses one for
+    the rows that are evaluated, by the metric that is the objective, or else `f1_micro`: that is for a selection split
+    alone. It is among the metrics, as `threshold`.
+    """
+    return functools.partial(_evaluate, task, threshold, objective)
 
 
-def _evaluate(task: Task, output: EvalPrediction) -> dict[str, float]:
+def _evaluate(task: Task, threshold: float | None, objective: str, output: EvalPrediction) -> dict[str, float]:
     logits = first_logits(output.predictions)
     if np.isnan(logits).any():
         return dict.fromkeys(task.metrics, float("nan"))
+    if task.is_several:
+        flags, probabilities = np.asarray(output.label_ids), probabilities_of(logits)
+        chosen = best_threshold(probabilities, flags, objective) if threshold is None else threshold
+        found = task_metric(task).compute(predictions=encoded(probabilities >= chosen), references=encoded(flags))
+        return {**found, THRESHOLD: chosen}
     predictions = predicted(task, logits)
     return task_metric(task).compute(predictions=predictions, references=np.asarray(output.label_ids).reshape(-1))
 

@@ -62,13 +62,19 @@ class RunOptions:
     validation_file: str | None = opt(
         None, "held out for the report; cut from the training data if absent", metavar="FILE"
     )
-    test_file: Path | None = opt(None, "unlabelled examples for the retrained model to predict", metavar="FILE")
+    test_file: Path | None = opt(
+        None, "examples for the retrained model to predict; it is scored on them if they have labels", metavar="FILE"
+    )
     text_columns: Annotated[list[str], TextOrList()] = opt(
         (), "one or two text columns of your data, as A or A,B; repeatable", metavar="A[,B]"
     )
-    label_column: str | None = opt(None, "label column of your data", metavar="NAME")
+    label_column: Annotated[list[str], TextOrList()] = opt(
+        (), "label column of your data; A,B or repeated: a column of 0 and 1 for each of several labels", metavar="NAME"
+    )
     label_kind: str | None = opt(
-        None, "take the labels as they stand: classes or numbers [default: what they look like]", metavar="KIND"
+        None,
+        "take the labels as they stand: classes, numbers or several (a|b) [default: what they look like]",
+        metavar="KIND",
     )
     positive_label: str | None = opt(
         None, "of two classes the one that F1 is of [default: the rarer one]", metavar="NAME"

@@ -145,9 +145,11 @@ def task_of(options: RunOptions) -> Task:
             f"--train-file needs {' and '.join(missing)}",
             hint="for example --text-columns text --label-column label",
         )
+    labels = listed(options.label_column)
     return custom_task(
         listed(options.text_columns),
-        options.label_column or "",
+        ",".join(labels),
+        label_columns=labels if len(labels) > 1 else (),
         name=stem_of(options.train_file),
         label_kind=options.label_kind,
         positive_label=options.positive_label,

@@ -154,14 +154,15 @@ def task_problem(
     precision, why = resolve_precision(precision)
     source = PreparedSource(raw, tokenizer, seed=plan.seed, cache=cache, select_on=select_on)
     arguments = template_arguments(plan, precision, cache)
+    metrics = own_metrics(code) or compute_metrics(model_init.task, objective=steering.typed)
     with telling_where(code.model_init):
-        trainer = task_trainer(model_init, source.prepared(), arguments, own_metrics(code))
+        trainer = task_trainer(model_init, source.prepared(), arguments, metrics)
         check_task_trainer(trainer, model_init, plan)
         check_measured([*against, *plan.constraints], trainer)
         most = fewest_tokens(trainer.model, model_init, plan.space)
         check_longest(plan.space, most)
         if source.fit(most):
-            trainer = task_trainer(model_init, source.prepared(), arguments, own_metrics(code))
+            trainer = task_trainer(model_init, source.prepared(), arguments, metrics)
     making = Making.of(trainer)
     understood = source.understood()
     identity = task_identity(source.prepared(), model_init, precision, select_on, steering.name)
@@ -329,12 +330,18 @@ def task_trainer(
     return Trainer(
         model_init=model_init,
         args=args,
-        data_collator=TaskCollator(model_init.tokenizer),
+        data_collator=collator_of(model_init),
         train_dataset=prepared.train,
         eval_dataset=prepared.selection,
         processing_class=model_init.tokenizer,
         compute_metrics=metrics or compute_metrics(model_init.task),
     )
+
+
+def collator_of(model_init: ModelInit | OwnModelInit) -> TaskCollator:
+    """Return what makes the batches of a task."""
+    task = model_init.task
+    return TaskCollator(model_init.tokenizer, several=task.num_labels if task.is_several else 0)
 
 
 def task_identity(

@@ -18,11 +18,13 @@ from .layouts import Column, Files, Hub, Submission, check_names, check_text_col
 LOSS = "loss"
 CLASSIFICATION_METRICS = ("accuracy", "f1", "matthews_correlation")
 REGRESSION_METRICS = ("pearson", "spearmanr", "mse", "mae")
+#: Of several labels a row: F1 over all labels together, the mean of the F1 of each, and rows that are all right.
+SEVERAL_METRICS = ("f1_micro", "f1_macro", "subset_accuracy")
 #: Every metric a task may name.
-METRICS = (*CLASSIFICATION_METRICS, *REGRESSION_METRICS)
+METRICS = (*CLASSIFICATION_METRICS, *REGRESSION_METRICS, *SEVERAL_METRICS)
 #: What the labels of the user's own data may be said to be.
-CLASSES, NUMBERS = "classes", "numbers"
-LABEL_KINDS = (CLASSES, NUMBERS)
+CLASSES, NUMBERS, SEVERAL = "classes", "numbers", "several"
+LABEL_KINDS = (CLASSES, NUMBERS, SEVERAL)
 #: From this share of the largest class on, accuracy says little: who always says that class has nearly all of it.
 IMBALANCED = 0.9
 #: The objective then: 0 for whoever always says the same, one number for any number of classes, and none of them has to
@@ -48,7 +50,8 @@ class Task:
     hub: Hub | None = None
     files: Files | None = None
     submission: Submission | None = None
-    label_kind: str | None = None  #: one of `LABEL_KINDS`, where the user says so
+    label_columns: tuple[str, ...] = ()  #: of several labels a row, where each has a column of 0 and 1
+    label_kind: str | None = None  #: one of `LABEL_KINDS`, where the user says so, or there are several a row
     positive_label: str | None = None  #: of two classes the one that F1 is of
     positive_said: bool = True  #: whether that was said, and not taken for granted from the rows
 
@@ -56,6 +59,11 @@ class Task:
     def positive_id(self) -> int:
         """The class that F1 is of, where there are two: class 1 unless it is said."""
         return 1 if self.positive_label is None else (self.labels or ()).index(self.positive_label)
+
+    @property
+    def is_several(self) -> bool:
+        """Whether a row has any number of labels, each of which is given or not."""
+        return self.label_kind == SEVERAL
 
     @property
     def is_own(self) -> bool:
@@ -79,7 +87,15 @@ class Task:
         """The text columns, then the label column, each with its names in the task's files."""
         aliases = dict(self.files.aliases) if self.files else {}
         texts = [Column(name=name, aliases=aliases.get(name, ()), several=self.is_own) for name in self.text_columns]
-        return (*texts, Column(name=self.label_column, aliases=aliases.get(self.label_column, ())))
+        return (*texts, *self.label_parts)
+
+    @property
+    def label_parts(self) -> tuple[Column, ...]:
+        """The label column, or that of each label where there are several."""
+        if self.label_columns:
+            return tuple(Column(name=name) for name in self.label_columns)
+        aliases = dict(self.files.aliases) if self.files else {}
+        return (Column(name=self.label_column, aliases=aliases.get(self.label_column, ()), several_labels=self.is_own),)
 
     def with_text_columns(self, names: Sequence[str]) -> Task:
         """Return this task with the text columns that its data has. Raises `BadInput` as `custom_task` does."""
@@ -97,6 +113,10 @@ class Task:
         known = dataclasses.replace(self, labels=tuple(labels))
         if known.metrics:
             return known
+        if known.is_several:
+            if known.positive_label is not None:
+                raise BadInput(f"positive label {known.positive_label!r}: F1 is of all labels where a row has several")
+            return dataclasses.replace(known, metrics=SEVERAL_METRICS, objective=f"eval_{SEVERAL_METRICS[0]}")
         metrics = REGRESSION_METRICS if known.is_regression else CLASSIFICATION_METRICS
         first = IMBALANCED_OBJECTIVE if counts and max(counts) >= IMBALANCED * sum(counts) else metrics[0]
         positive = _positive_label(known, counts)
@@ -301,24 +321,30 @@ def custom_task(
     label_column: str,
     *,
     name: str = "custom",
+    label_columns: Sequence[str] = (),
     label_kind: str | None = None,
     positive_label: str | None = None,
 ) -> Task:
     """Declare a task on the user's own columns; its labels, and with them its metrics, come from the data.
 
     A text column whose name has a comma is that column where there is one, or else those between the commas.
-    `label_kind` (`classes` or `numbers`) takes the labels as they stand, `positive_label` is the class that F1 is of.
-    Raises `BadInput` for no or more than two text columns, an empty name, a column named twice, or an unknown kind.
+    Several `label_columns` hold 0 and 1, as those that a label column names between commas do.
+    `label_kind` (`classes`, `numbers` or `several`) takes the labels as they stand, `positive_label` is the class that
+    F1 is of. Raises `BadInput` for no or more than two text columns, an empty name, a column named twice, or an
+    unknown kind.
     """
     if label_kind is not None and label_kind not in LABEL_KINDS:
         raise BadInput(f"unknown kind of labels {label_kind!r}", hint=did_you_mean(label_kind, LABEL_KINDS))
     texts = tuple(text_columns)
     check_text_columns(texts)
     check_names(texts, label_column)
+    if label_columns:
+        check_names((*texts, *label_columns[1:]), label_columns[0])
     return Task(
         name=name,
         text_columns=texts,
         label_column=label_column,
+        label_columns=tuple(label_columns),
         labels=None,
         metrics=(),
         objective=f"eval_{LOSS}",

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .tasks import CLASSES, IMBALANCED, IMBALANCED_OBJECTIVE
+from .tasks import CLASSES, IMBALANCED, IMBALANCED_OBJECTIVE, NUMBERS, SEVERAL
 
 #: Class names that are shown where there are more: the first and the last few.
 FIRST, LAST = 5, 2
@@ -46,9 +46,11 @@ class Tokens:
 class Understood:
     """The kind of a task, its labels in the training part, its rows and their texts."""
 
-    kind: str  #: "classes" or "numbers"
+    kind: str  #: "classes", "numbers" or "several"
     classes: tuple[tuple[str, int], ...] = ()  #: names in the order of their ids, with rows of the training part
     report: tuple[int, ...] = ()  #: rows of each class in the report split, in the same order
+    without: int | None = None  #: of several labels a row: rows of the training part that have none
+    several: int | None = None  #: likewise, those that have more than one
     low: float | None = None  #: the least and the largest number to predict
     high: float | None = None
     positive_label: str | None = None  #: of two classes the one that F1 is of
@@ -74,6 +76,8 @@ class Understood:
     @property
     def largest(self) -> tuple[str, int] | None:
         """The class with the most rows of the training part, and how many they are."""
+        if self.kind != CLASSES:
+            return None
         return max(self.classes, key=lambda one: one[1], default=None)
 
     @property
@@ -87,7 +91,8 @@ class Understood:
 
     def _all_words(self) -> dict[str, str]:
         texts = f"{count_of(self.repeated, 'row has', 'rows have')} the text of an earlier one"
-        several = f"; {count_of(self.contradicted, 'text has', 'texts have')} several labels"
+        which = "different" if self.kind == SEVERAL else "several"
+        several = f"; {count_of(self.contradicted, 'text has', 'texts have')} {which} labels"
         return {
             "labels": self._labels(),
             "largest class": self._largest(),
@@ -97,11 +102,14 @@ class Understood:
         }
 
     def _labels(self) -> str:
-        if self.kind != CLASSES:
+        if self.kind == NUMBERS:
             return f"numbers to predict, from {self.low:g} to {self.high:g}"
         shown = [f"{shortened(name)} {count}" for name, count in self.classes]
         if len(shown) > FIRST + LAST + 1:
             shown = [*shown[:FIRST], "...", *shown[-LAST:]]
+        if self.kind == SEVERAL:
+            rows = f"{count_of(self.several or 0, 'row has', 'rows have')} several, {self.without} none"
+            return f"{len(self.classes)} labels, any number a row: {', '.join(shown)}; {rows}"
         return f"{len(self.classes)} classes: {', '.join(shown)}"
 
     def _largest(self) -> str:

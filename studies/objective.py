@@ -34,7 +34,7 @@ _HIGHER = """
     kappa kendall kendalltau likelihood log_likelihood map margin margins matthews matthews_correlation mauve mcc
     mean_iou meteor mrr ndcg pearson pearsonr pr_auc precision r2 r_squared recall reward rewards roc_auc rouge rougel
     rougelsum sacrebleu sensitivity spearman spearmanr specificity spice squad true_negative_rate true_positive_rate
-    win_rate
+    f1_macro f1_micro subset_accuracy win_rate
 """
 _LOWER = """
     bits_per_byte bits_per_character bpb bpc brier cer cross_entropy distance divergence duration ece edit_distance

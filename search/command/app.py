@@ -308,14 +308,15 @@ def predict(
             metavar="MODEL_DIR|STUDY", help="a model folder, or a study with one", autocompletion=study_names
         ),
     ],
-    file: Annotated[Path, typer.Option("--file", help="examples without labels", metavar="FILE")],
+    file: Annotated[Path, typer.Option("--file", help="examples; scored if they have labels", metavar="FILE")],
     output: Annotated[Path, typer.Option("--output", help="file to write", metavar="FILE")],
     store: Store = DEFAULT_STORE,
+    as_json: Json = False,
 ) -> None:
-    """Predict labels for a file; a GLUE test file gives a GLUE submission."""
-    from .run import predict_file
+    """Predict labels for a file, and score a file that has them; a GLUE test file gives a GLUE submission."""
+    from .predicting import predict_file
 
-    predict_file(store, model, file, output)
+    predict_file(store, model, file, output, as_json=as_json)
 
 
 @app.command(epilog="Example: hpsearch dashboard --port 8080 --open")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...spaces.transfer import bracket
 from ...studies.export import INTERNAL
@@ -34,7 +33,11 @@ from ..words import (
     shown_params,
     worker_place,
 )
+from .predicting import show_scores
 from .printing import add_row, emit, new_table, show, show_line
+
+if TYPE_CHECKING:
+    from ..winner.predict import Predicted
 
 #: What stands for a point that one of two learning curves lacks.
 NO_POINT: Mapping[str, Any] = {}
@@ -47,7 +50,7 @@ def trial_json(trial: Trial) -> dict[str, Any]:
 
 
 def outcome_json(
-    study: Study, trials: Sequence[Trial], best: Trial, model: Model | None, predictions: Path | None
+    study: Study, trials: Sequence[Trial], best: Trial, model: Model | None, predicted: Predicted | None
 ) -> dict[str, Any]:
     """Return how a search ended; `failures` counts the failed trials by class, `collapsed` complete ones."""
     baseline = baseline_of(trials, best)
@@ -61,12 +64,13 @@ def outcome_json(
         "verdict": study.verdict,
         "model": model and model.to_dict(),
         "understood": study.spec["notes"].get("understood"),
-        "predictions": predictions and str(predictions),
+        "predictions": predicted and str(predicted.path),
+        "test": predicted and predicted.scores and predicted.scores.to_json(),
     }
 
 
 def outcome_table(
-    study: Study, trials: Sequence[Trial], best: Trial, model: Model | None, predictions: Path | None
+    study: Study, trials: Sequence[Trial], best: Trial, model: Model | None, predicted: Predicted | None
 ) -> None:
     """Print baseline and best side by side, what became of all trials, and where the model is."""
     baseline = baseline_of(trials, best)
@@ -86,8 +90,10 @@ def outcome_table(
         show_line(line)
     if model is not None:
         _show_model(study, model)
-    if predictions is not None:
-        show_line(f"predictions: {predictions}", wrap=False)
+    if predicted is not None:
+        show_line(f"predictions: {predicted.path}", wrap=False)
+        if predicted.scores is not None:
+            show_scores(predicted.scores)
 
 
 def _score_or_not(study: Study, trial: Trial) -> str:

@@ -1,4 +1,4 @@
-"""The commands that train or predict: `run`, `worker`, `check`, `retrain`, `replay`, `predict`.
+"""The commands that train: `run`, `worker`, `check`, `retrain`, `replay`; `predict` and test files are `predicting`.
 
 Each goes from options to a `Problem` (`stored_problem`); the road after that is `study_run`, `workers.crew`,
 `winner.retrain` or `replay`.
@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...spaces.errors import BadInput, HpsearchError
 from ...spaces.space import Space
 from ...studies.file_system import can_be_shared, check_shared
-from ...studies.front import RULES
 from ...studies.records import Model, Study, Trial
 from ...studies.schema import SchemaState, schema_status
 from ...studies.store import StudyStore
@@ -33,16 +32,15 @@ from ..limits import Limits
 from ..objectives import first_and_weighed
 from ..options import RunOptions
 from ..own.code import OwnCode, check_own_trainer
-from ..quiet import chatter_away
 from ..ranks.batch import check_shareable
 from ..sampling.belief import check_belief
 from ..sampling.other_study import check_from
 from ..sampling.priors import Prior
 from ..sampling.samplers import check_pruner, check_sampler
-from ..sampling.steering import check_steering, steers_by_all
-from ..stored_problem import problem_of, space_of, stored_problem, study_name, task_of
+from ..sampling.steering import check_steering
+from ..stored_problem import problem_of, space_of, stored_problem, study_name
 from ..strategy import NONE, Strategy, strategy_for
-from ..talk import as_typed, tell
+from ..talk import tell
 from ..trackers.trackers import check_trackers, trackers_of
 from ..understood import sentences_in
 from ..view import View, view_for
@@ -50,7 +48,11 @@ from ..winner.push import check_token, push
 from ..workers.workers import ALONE, AUTO, Workers
 from .front import show_unchosen
 from .output import next_commands, outcome_json, outcome_table, print_check, print_replay
+from .predicting import check_test_file, predict_test_file, test_file_remarks
 from .printing import emit, show_line
+
+if TYPE_CHECKING:
+    from ..winner.predict import Predicted
 
 
 def run_search(options: RunOptions, *, as_json: bool) -> None:
@@ -65,11 +67,11 @@ def run_search(options: RunOptions, *, as_json: bool) -> None:
         unchosen = has_unchosen_front(run)
         best = None if unchosen else winner(run)
         model = None if options.no_retrain or best is None else adopt(run, best) or retrain(run, best)
-        predictions = predict_test_file(options, model)
+        predicted = predict_test_file(options, run, best, model)
     if best is None:
         show_unchosen(run.store, run.study, as_json=as_json)
         return
-    show_outcome(run.store, run.study, best, model, predictions=predictions, as_json=as_json, quiet=options.quiet)
+    show_outcome(run.store, run.study, best, model, predicted=predicted, as_json=as_json, quiet=options.quiet)
 
 
 def searched(
@@ -124,35 +126,6 @@ def join_study(
     tell(f"study {name!r}: {run.finished()} of {study.trials} trials done, {run.finished() - before} since this joined")
 
 
-def predict_test_file(options: RunOptions, model: Model | None) -> Path | None:
-    """Predict `--test-file` with the retrained model; return the file written beside it, if one was asked for."""
-    if options.test_file is None or model is None:
-        return None
-    from ..winner.predict import predict, predictions_file
-
-    with chatter_away():
-        output = predictions_file(Path(model.folder), options.test_file)
-        return predict(Path(model.folder), options.test_file, output).path
-
-
-def check_test_file(options: RunOptions) -> None:
-    """Raise `BadInput` for a `--test-file` that could not be predicted in the end."""
-    if options.test_file is None:
-        return
-    from ..winner.submission import read_unlabelled
-
-    read_unlabelled(task_of(options), options.test_file)
-    if options.no_retrain:
-        raise BadInput(
-            "--test-file is predicted by the retrained model, and --no-retrain makes none", hint="leave one of them out"
-        )
-    if steers_by_all(options.sampler) and options.choose is None:
-        raise BadInput(
-            f"--test-file is predicted by the retrained winner, and the front of --sampler {options.sampler} has none",
-            hint=f"name a rule that chooses it: --choose {' or '.join(RULES)}",
-        )
-
-
 def open_run(options: RunOptions, space: Space, view: View, *, strategy: Strategy, priors: Sequence[Prior] = ()) -> Any:
     """Return the `StudyRun` of `options`: the problem built, the study opened by its identity."""
     from ..study_run import open_study, run_of
@@ -162,7 +135,7 @@ def open_run(options: RunOptions, space: Space, view: View, *, strategy: Strateg
     check_shareable(problem, options.processes_per_trial)
     check_opening(options, problem)
     raise_if_interrupted()
-    for remark in (*sentences_in(problem.notes), *problem.remarks):
+    for remark in (*sentences_in(problem.notes), *problem.remarks, *test_file_remarks(options, problem)):
         view.say(remark)
     store = StudyStore.open(options.store, create=True)
     study = open_study(
@@ -194,7 +167,7 @@ def check_search(options: RunOptions, *, as_json: bool) -> None:
     problem = problem_of(options, space)
     check_shareable(problem, options.processes_per_trial)
     check_opening(options, problem)
-    for remark in problem.remarks:
+    for remark in (*problem.remarks, *test_file_remarks(options, problem)):
         tell(remark)
     print_check(problem, options.trials, strategy_for(options), as_json=as_json)
 
@@ -222,7 +195,7 @@ def show_outcome(
     best: Trial,
     model: Model | None,
     *,
-    predictions: Path | None = None,
+    predicted: Predicted | None = None,
     address: str | None = None,
     as_json: bool,
     quiet: bool,
@@ -231,9 +204,9 @@ def show_outcome(
     study, trials = store.study(study.name), store.trials(study.study_id)
     if as_json:
         on_hub = {} if address is None else {"hub": address}
-        emit({**outcome_json(study, trials, best, model, predictions), **on_hub})
+        emit({**outcome_json(study, trials, best, model, predicted), **on_hub})
         return
-    outcome_table(study, trials, best, model, predictions)
+    outcome_table(study, trials, best, model, predicted)
     if address is not None:
         show_line(f"on the hub: {address}", wrap=False)
     if not quiet:
@@ -297,28 +270,6 @@ def replay_trial(store_url: str, name: str, *, number: int, quiet: bool, as_json
         done = replay(StudyRun(problem=problem, study=study, store=store, view=view, code=code), trial)
     print_replay(done, as_json=as_json)
     return 0 if done.identical else 1
-
-
-def predict_file(store_url: str, model: str, file: Path, output: Path) -> None:
-    """Predict with a model folder, or with the newest model of a study."""
-    from ..winner.predict import predict
-
-    with chatter_away():
-        done = predict(model_folder(store_url, model), file, output)
-    tell(f"{done.rows} predictions in {done.path}")
-
-
-def model_folder(store_url: str, model: str) -> Path:
-    """Return the folder that `model` names: itself, or that of a study's newest model."""
-    folder = Path(model).expanduser()
-    if folder.exists() or model.startswith((".", "/", "~")):
-        return folder
-    store = StudyStore.open(store_url)
-    models = [one for one in store.models(store.study(model).study_id) if one.folder]  # an imported one is elsewhere
-    if not models:
-        hint = f"`hpsearch retrain {as_typed(model)}` makes one"
-        raise BadInput(f"study {model!r} has no retrained model", hint=hint)
-    return Path(models[-1].folder)
 
 
 def checked(options: RunOptions) -> tuple[Space, Workers]:

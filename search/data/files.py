@@ -50,9 +50,20 @@ class Table:
         return f"{source}, {self.unit} {self.lines[row]}"
 
 
-def named(ids: Sequence[int | None], names: Sequence[str]) -> list[int | str | None]:
-    """Return class ids as their names; one that has no name stays a number."""
-    return [names[one] if one is not None and 0 <= one < len(names) else one for one in ids]
+def named(ids: Sequence[Any], names: Sequence[str]) -> list[Any]:
+    """Return class ids, or lists of them, as their names; one that has no name stays a number."""
+    return [_named(one, names) for one in ids]
+
+
+def _named(one: Any, names: Sequence[str]) -> Any:
+    if isinstance(one, list):
+        return named(one, names)
+    return names[one] if one is not None and 0 <= one < len(names) else one
+
+
+def names_of(feature: Any) -> list[str]:
+    """Return the names of the class ids of a column, or of those in its lists; none where they have none."""
+    return list(getattr(feature, "names", None) or getattr(getattr(feature, "feature", None), "names", None) or ())
 
 
 def read_table(
@@ -312,7 +323,7 @@ def _stored_names(schema: Any) -> dict[str, list[str]]:
     """Return the names of the class ids of each column that `datasets` has stored with a Parquet file."""
     if b"huggingface" not in (schema.metadata or {}):
         return {}
-    from datasets import ClassLabel, Features
+    from datasets import Features
 
     kinds = Features.from_arrow_schema(schema)
-    return {name: kind.names for name, kind in kinds.items() if isinstance(kind, ClassLabel)}
+    return {name: names for name, kind in kinds.items() if (names := names_of(kind))}

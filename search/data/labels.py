@@ -15,7 +15,9 @@ from typing import Any
 from ...spaces.errors import BadInput, did_you_mean
 from ..tasks import CLASSES, NUMBERS, Task
 from .files import Table
-from .slips import MANY_NUMBERS, number_in, refuse_slips
+from .read_several import has_several, read_label_sets, read_test_sets
+from .several import shown
+from .slips import MANY_NUMBERS, is_missing, number_in, refuse_missing, refuse_slips
 
 Label = int | float
 
@@ -27,6 +29,8 @@ def read_labels(task: Task, train: Table, validation: Table | None) -> tuple[Tas
         BadInput: empty cells, a label that is almost surely a slip, an unknown label, one class only, fewer rows than
             classes, a validation label that the training part lacks, or no number where numbers are predicted.
     """
+    if has_several(task, train):
+        return read_label_sets(task, train, validation, _name)  # type: ignore[return-value]
     cells = _cells(task, train)
     held_out = _cells(task, validation) if validation else []
     if task.labels is None:
@@ -38,6 +42,27 @@ def read_labels(task: Task, train: Table, validation: Table | None) -> tuple[Tas
     other = _ids(task, validation, held_out) if validation else []
     _check_held_out(task, validation, other, ids)
     return task, ids, other
+
+
+def read_test_labels(task: Task, table: Table) -> list[Label] | None:
+    """Return the labels of a file that a model of this task is to predict: ids, or numbers; None where it has none.
+
+    A column that has nothing but marks of a missing value, or nothing but the -1 that benchmarks put there, has none.
+    Raises `BadInput` as `read_labels` does for a validation part, and for a label that the task does not know.
+    """
+    if task.is_several:
+        return read_test_sets(task, table, _name)  # type: ignore[return-value]
+    column = table.columns.get(task.label_column)
+    if column is None or all(_stands_for_none(task, cell) for cell in column):
+        return None
+    cells = _cells(task, table)
+    refuse_missing(table, cells, task.labels or (), otherwise="")
+    return _as_numbers(table, cells) if task.is_regression else _ids(task, table, cells)
+
+
+def _stands_for_none(task: Task, cell: Any) -> bool:
+    name = "" if cell is None else re.sub(r"\.0+$", "", str(cell).strip())
+    return name not in (task.labels or ()) and (name in ("", "-1") or is_missing(name))
 
 
 def _inferred(task: Task, table: Table, cells: Sequence[str]) -> Task:
@@ -97,14 +122,13 @@ def _name(table: Table, row: int, cell: Any) -> str | None:
     """Return a label as text, whole numbers without `.0`: pandas writes them so where a cell was empty."""
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return None
-    if isinstance(cell, list | dict | bytes):
-        raise BadInput(f"the label in {table.place(row)} is {_kind(cell)}", hint="one label a row, text or number")
+    if isinstance(cell, list):
+        raise BadInput(f"the label in {table.place(row)} is a list, {shown(cell)}", hint="the training part has none")
+    if isinstance(cell, dict | bytes):
+        what = "an object" if isinstance(cell, dict) else "binary"
+        raise BadInput(f"the label in {table.place(row)} is {what}", hint="one label a row, text or number")
     text = str(cell).strip()
     return text.split(".")[0] if re.fullmatch(r"-?\d+\.0+", text) else text
-
-
-def _kind(cell: object) -> str:
-    return {"list": "a list", "dict": "an object"}.get(type(cell).__name__, "binary")
 
 
 def _ids(task: Task, table: Table, cells: Sequence[str]) -> list[Label]:
@@ -134,13 +158,18 @@ def _unknown(task: Task, table: Table, row: int, cells: Sequence[str]) -> BadInp
     return BadInput(f"{table.place(row)} has the unknown label {name!r}", hint=hint)
 
 
-def _numbers(task: Task, table: Table, cells: Sequence[str]) -> list[Label]:
+def _as_numbers(table: Table, cells: Sequence[str]) -> list[Label]:
     values: list[Label] = []
     for row, name in enumerate(cells):
         value = number_in(name)
         if value is None:
             raise BadInput(f"{table.place(row)} has the label {name!r}, which is no number", hint=_why_no_number(name))
         values.append(value)
+    return values
+
+
+def _numbers(task: Task, table: Table, cells: Sequence[str]) -> list[Label]:
+    values = _as_numbers(table, cells)
     if len(values) > 1 and len(set(values)) == 1:
         raise BadInput(
             f"label column {task.label_column!r} of {table.source} has the value {values[0]:g} in all rows",

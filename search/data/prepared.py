@@ -24,6 +24,7 @@ from filelock import FileLock
 from sklearn.model_selection import train_test_split
 
 from ...spaces.errors import BadInput, HpsearchError, place_hint
+from ..label_sets import STRATUM, strata
 from ..tasks import Task
 from .raw import RawData
 
@@ -67,7 +68,7 @@ def prepare(
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
             if not folder.is_dir():
-                _write(split(raw, seed, select_on), tokenizer, max_length, folder)
+                _write(_stratified(raw.task, split(raw, seed, select_on)), tokenizer, max_length, folder)
     except OSError as error:
         raise HpsearchError(
             f"cannot write the prepared data to {folder.parent}: {error.strerror or error}",
@@ -109,6 +110,16 @@ def _tokenizer_settings(tokenizer: Any) -> dict[str, Any]:
         "special": tokenizer.special_tokens_map,
         "inputs": tokenizer.model_input_names,
         "truncation_side": tokenizer.truncation_side,
+    }
+
+
+def _stratified(task: Task, parts: dict[str, datasets.Dataset]) -> dict[str, datasets.Dataset]:
+    """Return the parts with what subsets are stratified by, where that is not the label."""
+    if not task.is_several:
+        return parts
+    return {
+        name: rows.add_column(STRATUM, strata(rows["label"][:], task.num_labels).tolist())
+        for name, rows in parts.items()
     }
 
 
@@ -156,6 +167,8 @@ def _cut(raw: RawData, indices: np.ndarray, seed: int, *, most: int) -> tuple[np
     """
     labels = np.asarray(raw.train["label"])[indices]
     groups = _bins(labels) if raw.task.is_regression else labels
+    if raw.task.is_several:
+        groups = strata(labels, raw.task.num_labels)
     names, sizes = np.unique(groups, return_counts=True)
     shared = np.isin(groups, names[sizes >= 2])
     count = int((sizes >= 2).sum())
@@ -190,7 +203,8 @@ def tokenised(rows: datasets.Dataset, tokenizer: Any, max_length: int) -> datase
     def encode(batch: dict[str, list[Any]]) -> dict[str, Any]:
         encoded = dict(tokenizer(*(batch[name] for name in columns), truncation=True, max_length=max_length))
         _fill_empty(encoded, tokenizer)
-        return {**encoded, "labels": batch["label"], "length": [len(ids) for ids in encoded["input_ids"]]}
+        more = {STRATUM: batch[STRATUM]} if STRATUM in batch else {}
+        return {**encoded, **more, "labels": batch["label"], "length": [len(ids) for ids in encoded["input_ids"]]}
 
     kind = "float32" if rows.features["label"].dtype == "float64" else "int64"
     done = rows.map(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -49,6 +50,8 @@ def _of(task: Task, known: Task, labels: list[int | float]) -> Task:
         return known
     if len(task.text_columns) < len(known.text_columns):
         task = task.with_text_columns([name.strip() for name in task.text_columns[0].split(",")])
+    if known.is_several:
+        task = dataclasses.replace(task, label_kind=known.label_kind, label_columns=known.label_columns)
     counts = Counter(labels) if known.labels else {}
     return task.with_labels(known.labels or (), [counts[number] for number in range(len(known.labels or ()))])
 

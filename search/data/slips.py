@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from ...spaces.errors import BadInput
 from .files import Table
+from .several import refuse_several
 
 #: Marks of a missing value, in small letters: what pandas takes for one (`STR_NA_VALUES`), Excel's errors, SQL dumps.
 MISSING_WORDS = frozenset(
@@ -51,7 +52,8 @@ def refuse_slips(table: Table, cells: Sequence[str]) -> None:
     numbers = [number_in(name) for name in counts]
     if None not in numbers and (len(numbers) > MANY_NUMBERS or any(not (one or 0.0).is_integer() for one in numbers)):
         return  # numbers to predict, all of them: nothing else can be meant
-    _refuse_missing(table, cells, counts)
+    refuse_missing(table, cells)
+    refuse_several(table, cells)
     _refuse_almost_numbers(table, cells, counts)
     _refuse_few_without_number(table, cells, counts)
     _refuse_ids(table, counts)
@@ -66,8 +68,12 @@ def is_missing(name: str, others: Sequence[str] = ()) -> bool:
     return name == PYTHONS_NONE or name.lower() in MISSING_WORDS
 
 
-def _refuse_missing(table: Table, cells: Sequence[str], counts: Counter[str]) -> None:
-    marks = {name for name in counts if is_missing(name, list(counts))}
+def refuse_missing(
+    table: Table, cells: Sequence[str], known: Sequence[str] = (), *, otherwise: str = f"; {AS_IT_STANDS}"
+) -> None:
+    """Raise `BadInput` for a mark of a missing value that is none of the `known` labels, beside cells that are none."""
+    counts = Counter(cells)
+    marks = {name for name in counts if name not in known and is_missing(name, list(counts))}
     if marks and len(marks) < len(counts):
         rows = sum(counts[name] for name in marks)
         _refuse(
@@ -75,7 +81,7 @@ def _refuse_missing(table: Table, cells: Sequence[str], counts: Counter[str]) ->
             cells,
             marks,
             f"which marks a missing value ({rows} of {len(cells)} rows have one)",
-            f"fill it in or leave the row out; {AS_IT_STANDS}",
+            f"fill it in or leave the row out{otherwise}",
         )
 
 

@@ -15,7 +15,7 @@ from ..layouts import Files, Hub
 from ..tasks import Task
 from .contents import PACKED, is_address, is_folder, place_of
 from .demo import demo_corpus
-from .files import SUFFIXES, Table, locate, named, read_table
+from .files import SUFFIXES, Table, locate, named, names_of, read_table
 from .shards import read_shards, shards_in
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def _table(task: Task, source: str, data: Dataset) -> Table:
     header = list(data.column_names)
     places = locate(source, header, task.columns)
     columns = {name: list(data[header[place]]) for name, place in places.items()}
-    names = tuple(getattr(data.features[header[places[task.label_column]]], "names", ()))
+    names = tuple(names_of(data.features[header[places[task.label_column]]])) if task.label_column in places else ()
     if names:
         columns[task.label_column] = named(columns[task.label_column], names)
     if not len(data):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from ..label_sets import STRATUM
 from .prepared import subset_indices
 from .streams import has_length, is_stream
 
@@ -106,7 +107,7 @@ def labels_of(dataset: Any) -> list[Any] | None:
     A label that is a list is no class: one of each token, or several numbers to predict.
     """
     columns = getattr(dataset, "column_names", None) or []
-    name = next((name for name in ("labels", "label", "label_ids") if name in columns), None)
+    name = next((name for name in (STRATUM, "labels", "label", "label_ids") if name in columns), None)
     if name is None:
         return None
     bare = dataset.with_format(None) if hasattr(dataset, "with_format") else dataset  # else they may be tensors

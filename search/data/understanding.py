@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..tasks import CLASSES, NUMBERS
+from ..label_sets import decoded
+from ..tasks import CLASSES, NUMBERS, SEVERAL
 from ..understood import Tokens, Understood
 from .prepared import Prepared, split
 from .raw import RawData
@@ -24,7 +25,17 @@ def understanding(raw: RawData, prepared: Prepared, tokenizer: Any, *, rows: dic
     task, labels = raw.task, raw.train["label"][:]
     repeated, contradicted = _repeated(raw)
     about: dict[str, Any] = {"kind": NUMBERS, "low": float(min(labels)), "high": float(max(labels))}
-    if not task.is_regression:
+    if task.is_several:
+        sets, report = decoded(labels, task.num_labels), prepared.report
+        held_out = [] if report is None else decoded(report["labels"][:], task.num_labels).sum(axis=0).tolist()
+        about = {
+            "kind": SEVERAL,
+            "classes": tuple(zip(task.labels or (), map(int, sets.sum(axis=0)), strict=True)),
+            "report": tuple(map(int, held_out)),
+            "without": int((~sets.any(axis=1)).sum()),
+            "several": int((sets.sum(axis=1) > 1).sum()),
+        }
+    elif not task.is_regression:
         counts, report = Counter(labels), Counter(prepared.report["labels"][:] if prepared.report else ())
         names = list(enumerate(task.labels or ()))
         about = {

@@ -139,7 +139,7 @@ def with_labels(config: Any, task: Task, tokenizer: Any) -> Any:
     else:
         names = list(task.labels or ())
         config.num_labels = len(names)
-        config.problem_type = "single_label_classification"
+        config.problem_type = f"{'multi' if task.is_several else 'single'}_label_classification"
         name_outputs(config, names)
     if config.pad_token_id is None:
         config.pad_token_id = tokenizer.pad_token_id

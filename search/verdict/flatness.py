@@ -17,7 +17,7 @@ from ...studies.records import Study
 
 #: Complete trials before anybody asks: of fewer, no model says what another could gain.
 FEWEST = 8
-SHARES = ("accuracy", "f1")
+SHARES = ("accuracy", "f1", "f1_micro", "f1_macro", "subset_accuracy")
 CORRELATIONS = ("matthews_correlation", "pearson", "spearmanr")
 
 

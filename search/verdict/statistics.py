@@ -112,6 +112,37 @@ def student_comparison(
     return Comparison(difference, Interval(difference - half, difference + half, level), error, seeds, rows)
 
 
+def score_interval(
+    predictions: ArrayLike, labels: ArrayLike, score: Score, *, seed: int, level: float = 0.95
+) -> Interval | None:
+    """Return the interval of one model's score on n >= 2 rows, in the unit of the score, for other rows of their kind.
+
+    The variance is that of the rows by the jackknife, and the interval is made of it as in `paired_difference`.
+    Simulated, it covers in 95 % or more of 50 rows and more, and of 20 for F1 and Matthews' coefficient; of 20 rows in
+    91 to 93 % for correlations and squared errors. None where no row changes the score, as of a model that is right on
+    all: it says nothing of how often that would be so. Raises `ValueError` for lengths that do not fit and for a score
+    that is not finite.
+    """
+    true = np.asarray(labels)
+    pairs = _paired([predictions], [predictions], true)
+    effects = _effects(pairs[0][0], true, _left_out_together(pairs, true, seed), score)
+    most, parts = float(np.abs(effects).max()), len(effects)
+    scored = np.array([_finite(score, pairs[0][0], true)])
+    if most <= 1e-9 * abs(scored[0]):  # but for rounding
+        return None
+    of_rows = float(effects.var(ddof=1)) * parts
+    return student_comparison(scored, of_rows, parts - 1, most=most, rows=len(true), level=level).interval
+
+
+def rate_interval(right: int, rows: int, *, level: float = 0.95) -> Interval:
+    """Return the exact interval of a rate, such as an accuracy, of which `right` of n >= 1 `rows` are right.
+
+    Clopper & Pearson, Biometrika 1934: it covers in `level` or more, whatever the rate, and also where all are right.
+    """
+    found = scipy.stats.binomtest(right, rows).proportion_ci(level, method="exact")
+    return Interval(float(found.low), float(found.high), level)
+
+
 def _paired(better: Runs, worse: Runs, labels: Values) -> list[tuple[Values, Values]]:
     """Return what the two models predict, a pair for each seed. Raises `ValueError` for lengths that do not fit."""
     pairs = [(np.asarray(b), np.asarray(w)) for b, w in zip(better, worse, strict=True)]

@@ -17,6 +17,7 @@ from ...studies.records import Trial, TrialState
 from ..data.splits import row_count
 from ..problem import Problem
 from ..study_run import StudyRun
+from ..tasks import SEVERAL
 from .own_metric import compared_by_rows
 from .statistics import Comparison, RankAgreement, paired_difference, rank_agreement, tied
 
@@ -122,11 +123,12 @@ def compared(problem: Problem, pairs: Sequence[tuple[Trial, Trial]], sign: float
 
 
 def classes(problem: Problem, best: Trial) -> dict[str, Any] | None:
-    """Return how the winner's model does on each class of the report split; None for a regression.
+    """Return how the winner's model does on each class of the report split; None where a row has several, or a number.
 
     `matrix` has a row for each true class and a column for each predicted one, in the order of `labels`.
     """
-    names = problem.notes.get("task", {}).get("labels")
+    task = problem.notes.get("task", {})
+    names = None if task.get("label_kind") == SEVERAL else task.get("labels")
     report = problem.source.splits({}).report
     if not names or report is None or best.predictions is None:
         return None

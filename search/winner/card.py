@@ -74,7 +74,16 @@ def one_level_down(text_: str) -> str:
 def body(facts: Facts) -> str:
     """Return what people read."""
     parts = (
-        ("", [f"# {text(facts.study.name)}", what_it_is(facts), what_was_trained(facts), scores(facts)]),
+        (
+            "",
+            [
+                f"# {text(facts.study.name)}",
+                what_it_is(facts),
+                what_was_trained(facts),
+                scores(facts),
+                test_scores(facts),
+            ],
+        ),
         ("How to use it", [example(facts), adapter_example(facts)]),
         ("How it was found", [bullets(search_lines(facts))]),
         ("Hyperparameters", [hyperparameters(facts)]),
@@ -105,6 +114,12 @@ def what_it_is(facts: Facts) -> str:
     names = list(task.labels or ())
     more = f" and {len(names) - MOST_LABELS} more" if len(names) > MOST_LABELS else ""
     listed = ", ".join(text(name, 60) for name in names[:MOST_LABELS])
+    if task.is_several:
+        chosen = facts.record.get("threshold", 0.5)
+        return (
+            f"{began}, fine-tuned to give texts any number of labels ({from_where}), each from a probability of "
+            f"{chosen:g} on, which was chosen on the selection split. {len(names)} labels: {listed}{more}."
+        )
     return f"{began}, fine-tuned to classify texts ({from_where}). {len(names)} labels: {listed}{more}."
 
 
@@ -126,13 +141,28 @@ def scores(facts: Facts) -> str:
     return table(("metric", split), [(text(name), f"{value:.4f}") for name, value in facts.metrics.items()])
 
 
+def test_scores(facts: Facts) -> str:
+    """Return the model's metrics on the author's test file; nothing where it was not scored on one."""
+    found = facts.record.get("test")
+    if not found:
+        return ""
+    rows = []
+    for name, one in found["metrics"].items():
+        value = "-" if one["score"] is None else f"{one['score']:.4f}"
+        interval = "-" if one["interval"] is None else "{:.4f} to {:.4f}".format(*one["interval"])
+        rows.append((text(name), value, interval))
+    about = f"On the author's test file {text(found['file'])}, {found['rows']} rows:"
+    remark = f" {text(found['remark'])}" if found["remark"] else ""
+    return f"{about}\n\n{table(('metric', 'score', '95% interval'), rows)}\n\n{text(found['method'])}.{remark}"
+
+
 def example(facts: Facts) -> str:
     """Return a program that uses the model; nothing where it is not known how."""
     task = facts.task
     if task is not None and is_known(facts.architecture):
         one = "'a text'" if len(task.text_columns) == 1 else "{'text': 'a text', 'text_pair': 'another text'}"
         most = facts.record["configuration"]["data"].get("max_length") or facts.record["max_length"]
-        call = f"model({one}, truncation=True, max_length={most})"
+        call = f"model({one}, truncation=True, max_length={most}{', top_k=None' if task.is_several else ''})"
         program = f"from transformers import pipeline\n\nmodel = pipeline('{PIPELINE}', model='{PLACE}')\nprint({call})"
         return code(program.replace("'", '"'), "python")
     if not is_known(facts.architecture):

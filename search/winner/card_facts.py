@@ -38,7 +38,7 @@ class Facts:
 
     study: Study
     trials: Sequence[Trial]
-    models: Sequence[Model]  #: of the study, those retrained before this one
+    models: Sequence[Model]  #: of the study, all but the one in this folder
     trial: Trial  #: whose configuration the model has
     record: Mapping[str, Any]  #: what `hpsearch.json` says
     architecture: str | None  #: the class of a model of transformers
@@ -53,7 +53,7 @@ class Facts:
         return cls(
             study=study,
             trials=run.store.trials(study.study_id),
-            models=run.store.models(study.study_id),
+            models=[one for one in run.store.models(study.study_id) if Path(one.folder) != folder],
             trial=trial,
             record=record,
             architecture=architecture_in(folder),

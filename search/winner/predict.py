@@ -1,4 +1,4 @@
-"""Predictions of a retrained model for a file of unlabelled examples."""
+"""Predictions of a retrained model for a test file, and their score where it has labels."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ...spaces.errors import BadInput
+from ..label_sets import encoded
+from ..metrics import THRESHOLD
 from ..tasks import Task
+from ..trial.predictions import is_several
 from .card_facts import architecture_in, is_known
+from .file_scores import FileScores, file_scores
 from .record import read_record
-from .submission import read_unlabelled, write_predictions
+from .submission import read_examples, write_predictions, write_sets
 
 BATCH = 64
 
@@ -20,13 +26,14 @@ class Predicted(NamedTuple):
 
     rows: int
     path: Path
+    scores: FileScores | None  #: where the file has labels
 
 
 def predict(folder: Path, file: Path, output: Path) -> Predicted:
     """Write the model's predictions for `file` to `output`.
 
-    Labels are the task's names; a test file of GLUE gives the format of a GLUE submission. Raises `BadInput` for a
-    folder or a file that cannot be used.
+    Labels are the task's names; a test file of GLUE gives the format of a GLUE submission. A file with labels is
+    scored. Raises `BadInput` for a folder or a file that cannot be used, and for a label that the model does not know.
     """
     record = read_record(folder)
     if not record.get("task"):
@@ -41,15 +48,21 @@ def predict(folder: Path, file: Path, output: Path) -> Predicted:
             hint="load it with the class that your model_init makes it of",
         )
     task = Task.from_dict(record["task"])
-    ids, rows = read_unlabelled(task, file)
+    ids, rows, labels = read_examples(task, file)
     outputs = list(_outputs(folder, record, rows))
+    predictions: list[Any]
+    if task.is_several:
+        scores, threshold = None, record.get(THRESHOLD, 0.5)
+        predictions = [int(code) for code in encoded(np.asarray(outputs) >= threshold)]
+        write_sets(task, ids, predictions, outputs, output)
+        return Predicted(len(outputs), output, None if labels is None else file_scores(task, file, predictions, labels))
     if task.is_regression:
-        write_predictions(task, ids, [values[0] for values in outputs], output)
+        predictions, scores = [values[0] for values in outputs], None
     else:
-        best = [max(range(len(values)), key=values.__getitem__) for values in outputs]
-        scores = [values[number] for values, number in zip(outputs, best, strict=True)]
-        write_predictions(task, ids, [(task.labels or ())[number] for number in best], output, scores=scores)
-    return Predicted(len(outputs), output)
+        predictions = [max(range(len(values)), key=values.__getitem__) for values in outputs]
+        scores = [values[number] for values, number in zip(outputs, predictions, strict=True)]
+    write_predictions(task, ids, predictions, output, scores=scores)
+    return Predicted(len(outputs), output, None if labels is None else file_scores(task, file, predictions, labels))
 
 
 def predictions_file(folder: Path, test_file: Path) -> Path:
@@ -67,7 +80,7 @@ def _outputs(folder: Path, record: dict[str, Any], rows: Any) -> Iterator[list[f
     model, tokenizer = _load(folder)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device).eval()
-    regression = model.config.num_labels == 1
+    regression, several = model.config.num_labels == 1, is_several(model)
     columns = [name for name in ("text_a", "text_b") if name in rows.column_names]
     max_length = record["configuration"]["data"].get("max_length") or record["max_length"]
     with torch.inference_mode():
@@ -75,7 +88,7 @@ def _outputs(folder: Path, record: dict[str, Any], rows: Any) -> Iterator[list[f
             texts = [list(rows[start : start + BATCH][name]) for name in columns]
             batch = tokenizer(*texts, truncation=True, max_length=max_length, padding=True, return_tensors="pt")
             logits = model(**batch.to(device)).logits.float()
-            yield from (logits if regression else logits.softmax(-1)).tolist()
+            yield from (logits if regression else logits.sigmoid() if several else logits.softmax(-1)).tolist()
 
 
 def _load(folder: Path) -> tuple[Any, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...spaces.errors import BadInput
 from ...studies.records import Trial
+from ..metrics import THRESHOLD
 from ..trial.configuration import Configuration
 from .places import without_places
 
@@ -42,6 +43,7 @@ def model_record(
         "task": run.study.spec["notes"].get("task"),
         "data": json.dumps(identity["data"]) if isinstance(identity["data"], dict) else identity["data"],
         "max_length": run.problem.max_length,
+        **({THRESHOLD: trial.metrics[f"eval_{THRESHOLD}"]} if f"eval_{THRESHOLD}" in trial.metrics else {}),
         "versions": identity["versions"],
         "metrics": metrics,
         "seconds": seconds,

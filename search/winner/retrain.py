@@ -20,10 +20,12 @@ from ..accelerate_state import accelerate_state_kept
 from ..constraints import none_feasible
 from ..data.splits import row_count
 from ..failures import ends_search
+from ..metrics import THRESHOLD, compute_metrics
 from ..model.adapters import save_model
 from ..paths import put_in_place, writable_folder
 from ..study_run import StudyRun
 from ..talk import as_typed
+from ..tasks import SEVERAL, Task
 from ..trial.configuration import Configuration
 from ..trial.early_stopping import NEVER_EVALUATED, StopCallback
 from ..trial.numbers import plain_numbers
@@ -102,6 +104,10 @@ def train_into(run: StudyRun, trial: Trial, part: Path) -> dict[str, Any]:
     if share is not None:
         run.view.say(f"trial {trial.number} ended itself at {share:.0%} of its budget, and so does the retraining")
     trainer = full_trainer(run, configuration, splits.full_train, held_out, part / "work", share)
+    if task_is_several(run) and f"eval_{THRESHOLD}" in trial.metrics:  # chosen on the selection split, and kept
+        trainer.compute_metrics = compute_metrics(
+            Task.from_dict(run.problem.notes["task"]), trial.metrics[f"eval_{THRESHOLD}"]
+        )
     began = time.perf_counter()
     trainer.train()
     trained = time.perf_counter()
@@ -122,6 +128,12 @@ def train_into(run: StudyRun, trial: Trial, part: Path) -> dict[str, Any]:
     write_record(part, record)
     write_card(part, run, trial, record)
     return record
+
+
+def task_is_several(run: StudyRun) -> bool:
+    """Return whether rows have several labels, and hpsearch scores them."""
+    task = run.problem.notes.get("task") or {}
+    return task.get("label_kind") == SEVERAL and run.problem.score_predictions is not None
 
 
 def makes_adapters(run: StudyRun, configuration: Configuration) -> bool:

@@ -1,4 +1,4 @@
-"""Read an unlabelled test file, and write predictions in the form the task's benchmark wants.
+"""Read a test file, labelled or not, and write predictions in the form the task's benchmark wants.
 
 GLUE takes one TSV per task with the columns `index` and `prediction`, CLUE takes JSON lines. Any other file
 gets the label name and the score of each row. `data.files` reads the rows, `data.raw` cleans their text.
@@ -7,16 +7,19 @@ gets the label name and the score of each row. `data.files` reads the rows, `dat
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...spaces.errors import BadInput, place_hint
 from ...studies.whole_file import write_whole
 from ..data.files import read_table
+from ..data.labels import Label, read_test_labels
 from ..data.raw import text_columns, text_names
+from ..label_sets import names_in
 from ..layouts import Column, Submission
 from ..tasks import Task
 
@@ -29,18 +32,28 @@ Row = dict[str, Id | float]
 ID = Column(name="index", aliases=("id", "idx"), required=False)
 
 
-def read_unlabelled(task: Task, path: str | Path) -> tuple[list[Id], Dataset]:
-    """Return the ids of a file's rows (0, 1, ... where it has none) and their text as `text_a` and `text_b`.
+class Examples(NamedTuple):
+    """The rows of a test file."""
 
-    A label column is not needed and not read. Raises `BadInput` as `data.files.read_table` does.
+    ids: list[Id]  #: 0, 1, ... where the file has none
+    texts: Dataset  #: as `text_a` and `text_b`
+    labels: list[Label] | None  #: ids of classes, or numbers; None where the file has none
+
+
+def read_examples(task: Task, path: str | Path) -> Examples:
+    """Return the rows of a test file; a label column is not needed, and not read while the task's are not known.
+
+    Raises `BadInput` as `data.files.read_table` and `data.labels.read_test_labels` do.
     """
     from datasets import Dataset
 
-    texts = [column for column in task.columns if column.name != task.label_column]
+    of_labels = {one.name for one in task.label_parts}
+    columns = [dataclasses.replace(one, required=one.name not in of_labels) for one in task.columns]
     headerless = task.files.headerless if task.files else ()
-    table = read_table(path, [*texts, ID], headerless=headerless, bare_quotes=task.files is not None)
+    table = read_table(path, [*columns, ID], headerless=headerless, bare_quotes=task.files is not None)
     ids = [_id(cell, row) for row, cell in enumerate(table.columns.get(ID.name, [None] * len(table)))]
-    return ids, Dataset.from_dict(text_columns(table, text_names(task, table)))
+    texts = Dataset.from_dict(text_columns(table, text_names(task, table)))
+    return Examples(ids, texts, None if task.labels is None else read_test_labels(task, table))
 
 
 def _id(cell: Any, row: int) -> Id:
@@ -70,6 +83,28 @@ def write_predictions(
         rows = [_submitted(form, row, value) for row, value in zip(ids, values, strict=True)]
     else:
         rows = _described(task, ids, values, scores)
+    return _write(rows, path)
+
+
+def write_sets(
+    task: Task, ids: Sequence[Id], codes: Sequence[int], probabilities: Sequence[Sequence[float]], path: str | Path
+) -> Path:
+    """Write the names of each row's labels and the probability of each label, as TSV, `.csv` or `.jsonl`.
+
+    In the first two the names are joined by `|`. Raises as `write_predictions` does.
+    """
+    path, labels = Path(path), task.labels or ()
+    as_list = path.suffix.lower() in (".json", ".jsonl")
+    rows: list[Any] = []
+    for row, code, scores in zip(ids, codes, probabilities, strict=True):
+        names = names_in(code, labels)
+        each = {name: round(score, 6) for name, score in zip(labels, scores, strict=True)}
+        told = {"scores": each} if as_list else {f"score {name}": score for name, score in each.items()}
+        rows.append({"index": row, "prediction": names if as_list else "|".join(names), **told})
+    return _write(rows, path)
+
+
+def _write(rows: Sequence[Row], path: Path) -> Path:
     try:
         write_whole(path, _FORMATS.get(path.suffix.lower(), _tsv)(rows).encode())
     except OSError as error:

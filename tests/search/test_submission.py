@@ -11,7 +11,7 @@ import pandas
 import pytest
 
 from hpsearch.search.tasks import TASKS, custom_task
-from hpsearch.search.winner.submission import read_unlabelled, write_predictions
+from hpsearch.search.winner.submission import read_examples, write_predictions
 from hpsearch.spaces.errors import BadInput
 
 DATA = Path(os.environ.get("HPSEARCH_DATA", "")).resolve()
@@ -37,7 +37,7 @@ NUMBERS = custom_task(["text"], "label").with_labels(())
 )
 def test_real_test_files_are_read_with_their_ids(task, file, rows):
     """Every row of a test file, numbered as the file numbers it, both columns of a pair."""
-    ids, texts = read_unlabelled(TASKS[task], DATA / file)
+    ids, texts, _ = read_examples(TASKS[task], DATA / file)
 
     assert (list(range(rows)), rows) == (ids, len(texts))
     assert ["text_a", "text_b"][: len(TASKS[task].text_columns)] == texts.column_names
@@ -47,7 +47,7 @@ def test_real_test_files_are_read_with_their_ids(task, file, rows):
 def test_a_real_csv_keeps_its_own_ids():
     """The tweets' ids have gaps."""
     task = custom_task(["text", "keyword"], "target")
-    ids, texts = read_unlabelled(task, DATA / "nlp-getting-started/test.csv")
+    ids, texts, _ = read_examples(task, DATA / "nlp-getting-started/test.csv")
 
     assert ([0, 2, 3], 3263) == (ids[:3], len(texts))
 
@@ -55,7 +55,7 @@ def test_a_real_csv_keeps_its_own_ids():
 @real_data
 def test_a_labelled_file_can_be_predicted_too():
     """CoLA's dev has no header and no ids: its rows are numbered."""
-    ids, texts = read_unlabelled(TASKS["cola"], DATA / "glue_data/CoLA/dev.tsv")
+    ids, texts, _ = read_examples(TASKS["cola"], DATA / "glue_data/CoLA/dev.tsv")
 
     assert (list(range(1043)), "The sailors rode the breeze clear of the rocks.") == (ids, texts[0]["text_a"])
 
@@ -72,7 +72,7 @@ def test_a_labelled_file_can_be_predicted_too():
 def test_a_file_of_the_user_may_have_ids(tmp_path, name, text, expected):
     """A column `index`, `id` or `idx` in any place; without one, rows are numbered from 0."""
     (tmp_path / name).write_text(text)
-    ids, texts = read_unlabelled(CUSTOM, tmp_path / name)
+    ids, texts, _ = read_examples(CUSTOM, tmp_path / name)
 
     assert (expected, ["a", "b"]) == (ids, list(texts["text_a"]))
 
@@ -81,14 +81,14 @@ def test_parquet_is_predicted(tmp_path):
     """Parquet as any other format."""
     pandas.DataFrame({"text": ["a", "b"], "id": [3, 4]}).to_parquet(tmp_path / "a.parquet")
 
-    assert [3, 4] == read_unlabelled(CUSTOM, tmp_path / "a.parquet")[0]
+    assert [3, 4] == read_examples(CUSTOM, tmp_path / "a.parquet")[0]
 
 
 def test_a_file_without_the_text_column_is_refused(tmp_path):
     """The nearest column is named."""
     (tmp_path / "a.csv").write_text("txet\na\n")
     with pytest.raises(BadInput, match="has no column 'text'") as refused:
-        read_unlabelled(CUSTOM, tmp_path / "a.csv")
+        read_examples(CUSTOM, tmp_path / "a.csv")
 
     assert "did you mean 'txet'?" == refused.value.hint
 
@@ -126,7 +126,7 @@ def test_label_names_are_accepted_for_ids(tmp_path):
 @real_data
 def test_every_real_row_is_in_the_submission(tmp_path):
     """QNLI has 5,463 test rows; all of them, in their order."""
-    ids, texts = read_unlabelled(TASKS["qnli"], DATA / "glue_data/QNLI/test.tsv")
+    ids, texts, _ = read_examples(TASKS["qnli"], DATA / "glue_data/QNLI/test.tsv")
     write_predictions(TASKS["qnli"], ids, [number % 2 for number in range(len(texts))], tmp_path / "QNLI.tsv")
 
     written = pandas.read_csv(tmp_path / "QNLI.tsv", sep="\t")

@@ -35,6 +35,22 @@ def encoder(tmp_path: Path) -> Path:
     return tmp_path / "encoder"
 
 
+@pytest.mark.filterwarnings("ignore:'pin_memory' argument")
+def test_several_labels_a_row_are_searched_by_a_script(encoder: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    """A CSV with a column of 0 and 1 for each label: winner and baseline are compared by a metric of its own."""
+    rows = [f"comment {row},{row % 2},{int(row % 3 == 0)},{int(row % 5 == 0)}\n" for row in range(240)]
+    (tmp_path / "toxic.csv").write_text("comment_text,toxic,insult,threat\n" + "".join(rows))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MODEL", str(encoder))
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+
+    named = ("--trainer", f"{EXAMPLES / 'several_labels'}.py:build_trainer", "--objective", "f1_micro", "--subset", 1)
+    ran = done("run", *named, *ONE_EPOCH, "--trials", 2, "--no-retrain", "--confirm", "quick", "--quiet", "--json")
+
+    gain = ran.json()["verdict"]["gain"]
+    assert ("report", 24) == (gain["split"], gain["rows"])
+
+
 @pytest.mark.filterwarnings("ignore:'pin_memory' argument")  # the scripts are for whatever device there is
 @pytest.mark.skipif(DATA is None, reason="HPSEARCH_DATA is not set")
 @pytest.mark.parametrize(

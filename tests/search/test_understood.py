@@ -253,7 +253,7 @@ def test_a_study_keeps_and_shows_it(fraud):
     [
         (("--positive-label", "frad"), "did you mean 'fraud'?"),
         (("--label-kind", "numbers"), "which is no number"),
-        (("--label-kind", "several"), "unknown kind of labels 'several'"),
+        (("--label-kind", "several"), "no row of data.csv has several labels"),
     ],
 )
 def test_a_label_option_that_does_not_fit_is_refused(fraud, words, message):
