@@ -6,8 +6,10 @@ from typing import Any
 
 from transformers import DataCollatorWithPadding
 
+from .together import GROUP
+
 #: Columns of a prepared data set that are about an example and not part of it.
-NOTES = frozenset({"length"})
+NOTES = frozenset({"length", GROUP})
 
 
 class TaskCollator(DataCollatorWithPadding):

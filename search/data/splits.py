@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from .prepared import subset_indices
 from .streams import has_length, is_stream
+from .together import GROUP
 
 #: Of whole numbers kept as floats, such as ratings; more of them are counts, or years.
 MOST_CLASSES = 20
@@ -68,7 +69,7 @@ def rows_of(dataset: Any, rows: Sequence[int]) -> Any:
 
 
 def at_fraction(dataset: Any, fraction: float, seed: int) -> Any:
-    """Return the nested, stratified, seeded subset of `dataset`; the whole set itself at fraction 1.
+    """Return the nested, stratified, seeded subset of `dataset`, in whole groups; the whole set itself at fraction 1.
 
     Of a stream it is the stream: how much of it is read is a matter of steps, see `Configuration.arguments`.
     """
@@ -78,9 +79,18 @@ def at_fraction(dataset: Any, fraction: float, seed: int) -> Any:
         return dataset
     labels = labels_of(dataset)
     indices = subset_indices(
-        labels if labels is not None else len(dataset), fraction, seed, regression=is_continuous(labels)
+        labels if labels is not None else len(dataset),
+        fraction,
+        seed,
+        regression=is_continuous(labels),
+        groups=groups_of(dataset),
     )
     return rows_of(dataset, indices)
+
+
+def groups_of(dataset: Any) -> list[int] | None:
+    """Return one group a row of a task's prepared data; None where it has no groups, as that of a Trainer's maker."""
+    return list(dataset[GROUP]) if GROUP in (getattr(dataset, "column_names", None) or []) else None
 
 
 def splits_at(source: SplitSource, data: dict[str, Any], fraction: float, seed: int) -> Splits:

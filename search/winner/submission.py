@@ -36,7 +36,7 @@ def read_unlabelled(task: Task, path: str | Path) -> tuple[list[Id], Dataset]:
     """
     from datasets import Dataset
 
-    texts = [column for column in task.columns if column.name != task.label_column]
+    texts = [column for column in task.columns if column.name in task.text_columns]
     headerless = task.files.headerless if task.files else ()
     table = read_table(path, [*texts, ID], headerless=headerless, bare_quotes=task.files is not None)
     ids = [_id(cell, row) for row, cell in enumerate(table.columns.get(ID.name, [None] * len(table)))]
