@@ -153,6 +153,19 @@ def check_test_file(options: RunOptions) -> None:
         )
 
 
+def test_file_words(options: RunOptions, problem: Any) -> list[str]:
+    """Return what to think of a score on the `--test-file`, where rows of it were trained on."""
+    if options.test_file is None:
+        return []
+    from ..data.understanding import known_texts
+    from ..winner.submission import read_unlabelled
+
+    raw = problem.source.raw
+    _, rows = read_unlabelled(raw.task, options.test_file)
+    known = known_texts(raw, rows)
+    return [f"{known} of {len(rows)} rows of {options.test_file} have a text of the training part"] if known else []
+
+
 def open_run(options: RunOptions, space: Space, view: View, *, strategy: Strategy, priors: Sequence[Prior] = ()) -> Any:
     """Return the `StudyRun` of `options`: the problem built, the study opened by its identity."""
     from ..study_run import open_study, run_of
@@ -162,7 +175,7 @@ def open_run(options: RunOptions, space: Space, view: View, *, strategy: Strateg
     check_shareable(problem, options.processes_per_trial)
     check_opening(options, problem)
     raise_if_interrupted()
-    for remark in (*sentences_in(problem.notes), *problem.remarks):
+    for remark in (*sentences_in(problem.notes), *problem.remarks, *test_file_words(options, problem)):
         view.say(remark)
     store = StudyStore.open(options.store, create=True)
     study = open_study(
@@ -194,7 +207,7 @@ def check_search(options: RunOptions, *, as_json: bool) -> None:
     problem = problem_of(options, space)
     check_shareable(problem, options.processes_per_trial)
     check_opening(options, problem)
-    for remark in problem.remarks:
+    for remark in (*problem.remarks, *test_file_words(options, problem)):
         tell(remark)
     print_check(problem, options.trials, strategy_for(options), as_json=as_json)
 

@@ -219,7 +219,7 @@ def _cut(raw: RawData, indices: np.ndarray, seed: int, *, most: int) -> tuple[np
 def _strata(raw: RawData, indices: np.ndarray) -> np.ndarray:
     """Return what a cut of these rows is stratified by: their classes, or bins of numbers."""
     labels = np.asarray(raw.train["label"])[indices]
-    return _bins(labels) if raw.task.is_regression else labels
+    return bins(labels) if raw.task.is_regression else labels
 
 
 def _missing(groups: np.ndarray, kept: np.ndarray, cut: np.ndarray) -> list[int]:
@@ -281,11 +281,11 @@ def subset_indices(
     them that they have the rows or more.
     """
     if groups is not None and not isinstance(labels, int):
-        return _whole_groups(_bins(np.asarray(labels)) if regression else labels, np.asarray(groups), fraction, seed)
+        return _whole_groups(bins(np.asarray(labels)) if regression else labels, np.asarray(groups), fraction, seed)
     if isinstance(labels, int):
         ranking = [int(row) for row in np.random.RandomState(seed % 2**32).permutation(labels)]
     else:
-        ranking = _stratified_ranking(_bins(np.asarray(labels)) if regression else labels, seed)
+        ranking = _stratified_ranking(bins(np.asarray(labels)) if regression else labels, seed)
     count = max(1, round(fraction * len(ranking)))
     return sorted(ranking[:count])
 
@@ -315,10 +315,10 @@ def _stratified_ranking(groups: Sequence[Any] | np.ndarray, seed: int) -> list[i
     return [row for _, _, row in sorted(ranked)]
 
 
-def _bins(values: np.ndarray) -> np.ndarray:
+def bins(values: np.ndarray) -> np.ndarray:
     """Return the bin of each number: equal numbers share one, and few numbers have few bins."""
-    bins = max(1, min(BINS, len(values) // 5))
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1]))
+    count = max(1, min(BINS, len(values) // 5))
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, count + 1)[1:-1]))
     return np.searchsorted(edges, values, side="right")
 
 

@@ -61,6 +61,12 @@ def _labels_by_text(raw: RawData) -> dict[tuple[str, ...], set[Any]]:
     return found
 
 
+def known_texts(raw: RawData, rows: Any) -> int:
+    """Return how many rows of another part have a text of the training part."""
+    known = set(text_keys(raw.train))
+    return sum(text in known for text in text_keys(rows))
+
+
 def leaks(raw: RawData) -> Leaks:
     """Return what the validation part has in common with the training part, and the groups."""
     held_out, about = raw.validation, _groups(raw)

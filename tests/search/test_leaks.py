@@ -106,6 +106,24 @@ def test_a_record_comes_back_from_json(one):
     assert one == Leaks.from_json(json.loads(json.dumps(dataclasses.asdict(one))))
 
 
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        (["text 3", " text 4", "new"], "2 of 3 rows of test.jsonl have a text of the training part"),
+        (["text 3"] * 5, "5 of 5 rows of test.jsonl have a text of the training part"),
+        (["new", "newer"], None),
+    ],
+)
+def test_rows_of_a_test_file_that_were_trained_on_are_counted(tmp_path, monkeypatch, texts, words):
+    """Whoever knows their labels would believe too much."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "train.jsonl", TRAIN)
+    write(tmp_path / "test.jsonl", [{"text": text} for text in texts])
+    said = done("check", "--train-file", "train.jsonl", *COLUMNS, *TINY, "--test-file", "test.jsonl").err
+
+    assert words in said if words else "have a text of the training part" not in said
+
+
 def test_check_run_show_and_report_say_it(tmp_path, monkeypatch):
     """Before the search, with the study, and where its score is read."""
     monkeypatch.chdir(tmp_path)

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpsearch.search.data.prepared import prepare, prepared_fingerprint, split, subset_indices
 from hpsearch.search.data.raw import RawData, load_task
-from hpsearch.search.data.splits import at_fraction
+from hpsearch.search.data.splits import at_fraction, halves
 from hpsearch.search.data.together import codes_of, kept_together
 from hpsearch.search.data.understanding import leaks
 from hpsearch.search.tasks import custom_task
@@ -369,6 +370,54 @@ def test_one_group_says_nothing_of_another():
     labels, better, worse = np.random.default_rng(1).integers(0, 2, (3, 20))
     with pytest.raises(NoComparison, match="one group"):
         compared(labels, better, worse, [3] * 20)
+
+
+# --- the halves of an evaluation set
+
+
+def chat(text: str) -> list[dict[str, str]]:
+    """A conversation, as trl takes it."""
+    return [{"role": "user", "content": text}]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {
+            "sentence": [f" t{n % 30} " if n % 2 else f"t{n % 30}" for n in range(90)],
+            "label": [n % 2 for n in range(90)],
+        },
+        {"input_ids": [[n % 30, 7] for n in range(90)], "labels": [n % 30 / 7 for n in range(90)], "id": [*"abc"] * 30},
+        {"messages": [chat(f"t{n % 30}") for n in range(90)]},
+        {"chosen_input_ids": [[n % 30] for n in range(90)], "rejected_input_ids": [[n % 3] for n in range(90)]},
+    ],
+)
+def test_a_text_is_in_one_half_of_an_evaluation_set(columns):
+    """Of texts, tokens, conversations and pairs of tokens."""
+    rows = Dataset.from_dict({**columns, "row": list(range(90))})
+    selection, report = halves(rows, 3)
+    texts = [{row % 30 for row in half["row"]} for half in (selection, report)]
+
+    assert set() == texts[0] & texts[1]
+    assert list(range(90)) == sorted([*selection["row"], *report["row"]])
+    assert 36 <= len(report) <= 54
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"text": ["the same"] * 40},
+        {"text": ["a", "b"] * 20, "label": ["a", "b"] * 20},
+        {"number": list(range(40))},
+        {"text": [*map(str, range(40))]},
+    ],
+)
+def test_halves_are_as_they_are_drawn_where_nothing_can_be_kept_together(columns):
+    """One text in all rows or in all of a class, no text at all, or each another one."""
+    rows = Dataset.from_dict({**columns, "row": list(range(40))})
+    _, report = halves(rows, 3)
+
+    assert subset_indices(columns.get("label", 40), 0.5, 3) == list(report["row"])
 
 
 # --- the command line
