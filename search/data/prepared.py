@@ -218,7 +218,7 @@ def _cut(raw: RawData, indices: np.ndarray, seed: int, *, most: int) -> tuple[np
 
 def _strata(raw: RawData, indices: np.ndarray) -> np.ndarray:
     """Return what a cut of these rows is stratified by: their classes, or bins of numbers."""
-    labels = np.asarray(raw.train["label"])[indices]
+    labels = np.asarray(raw.train["label"][:])[indices]
     return bins(labels) if raw.task.is_regression else labels
 
 

@@ -90,55 +90,58 @@ def kept_together(
     """
     wanted = Counter(classes[out].tolist()) if wanted is None else wanted
     inside, sizes = np.bincount(units, weights=out), np.bincount(units)
-    torn = np.flatnonzero((inside > 0) & (inside < sizes))
-    if not len(torn) and out.sum() == wanted.total():
+    torn = (inside > 0) & (inside < sizes)
+    if not torn.any() and out.sum() == wanted.total():
         return out
-    counts = _counts(units, classes)
     whole = (inside == sizes) & (sizes > 0)
     held = Counter(classes[whole[units]].tolist())
-    spare = len(counts) - left - int(whole.sum())
-    for unit in np.random.RandomState(seed % 2**32).permutation(torn):
+    counts = _counts(units, classes, torn)
+    spare = int((sizes > 0).sum()) - left - int(whole.sum())
+    for unit in np.random.RandomState(seed % 2**32).permutation(np.flatnonzero(torn)):
         rows = counts[unit]
         change = sum(n * (2 * (held[c] - wanted[c]) + n) / max(wanted[c], 1) for c, n in rows.items())
         if change < 0 and spare > 0:
             whole[unit], spare = True, spare - 1
             held.update(rows)
-    _give_each_class(whole, held, counts, Counter(classes.tolist()), spare)
+    _give_each_class(whole, units, classes, spare)
     return np.asarray(whole[units], dtype=bool)
 
 
-def _counts(units: Codes, classes: NDArray[Any]) -> dict[int, Counter[Any]]:
-    """Return the rows of each class in each unit."""
+def _counts(units: Codes, classes: NDArray[Any], which: NDArray[np.bool_]) -> dict[int, Counter[Any]]:
+    """Return the rows of each class in each unit of those that are wanted."""
     counts: dict[int, Counter[Any]] = {}
-    for unit, one in zip(units.tolist(), classes.tolist(), strict=True):
+    rows = np.flatnonzero(which[units])
+    for unit, one in zip(units[rows].tolist(), classes[rows].tolist(), strict=True):
         counts.setdefault(unit, Counter())[one] += 1
     return counts
 
 
-def _give_each_class(
-    whole: NDArray[np.bool_], held: Counter[Any], counts: dict[int, Counter[Any]], sizes: Counter[Any], spare: int
-) -> None:
+def _give_each_class(whole: NDArray[np.bool_], units: Codes, classes: NDArray[Any], spare: int) -> None:
     """Move the smallest units to and fro until each class of several units is on both sides; changes `whole`.
 
     No more than `spare` units are cut out.
     """
-    having: dict[Any, list[int]] = {}
-    for unit in sorted(counts, key=lambda one: (counts[one].total(), one)):
-        for one in counts[unit]:
-            having.setdefault(one, []).append(unit)
+    sizes, codes = np.bincount(units), np.unique(classes, return_inverse=True)[1]
+    by_class = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+
+    def having(one: int) -> list[int]:
+        """Return the units with rows of a class, the smallest first."""
+        return sorted(set(units[by_class[one]].tolist()), key=lambda unit: (sizes[unit], unit))
 
     def stays(unit: int) -> bool:
-        """Whether each class of a unit has another one that is kept."""
-        return all(any(not whole[other] and other != unit for other in having[one]) for one in counts[unit])
+        """Whether each class of a unit has rows of another one that is kept."""
+        theirs = (units[by_class[one]] for one in set(codes[units == unit].tolist()))
+        return all(bool((~whole[other] & (other != unit)).any()) for other in theirs)
 
-    for one in sorted(having, key=lambda name: sizes[name]):
-        for unit in having[one]:
-            if held[one] >= min(2, sizes[one] // 2):
-                break
+    for one in sorted(range(len(by_class)), key=lambda one: len(by_class[one])):
+        wanted = min(2, len(by_class[one]) // 2)
+        if whole[units[by_class[one]]].sum() >= wanted:
+            continue
+        for unit in having(one):
             if spare > 0 and not whole[unit] and stays(unit):
                 whole[unit], spare = True, spare - 1
-                held.update(counts[unit])
-    for theirs in having.values():
-        if all(whole[unit] for unit in theirs):
-            whole[theirs[0]] = False
-            held.subtract(counts[theirs[0]])
+            if whole[units[by_class[one]]].sum() >= wanted:
+                break
+    for one in range(len(by_class)):
+        if whole[units[by_class[one]]].all():
+            whole[having(one)[0]] = False
