@@ -80,8 +80,14 @@ def check_text_columns(names: Sequence[str]) -> None:
         )
 
 
-def check_names(texts: Sequence[str], label_column: str) -> None:
+def check_names(texts: Sequence[str], label_column: str, group_column: str | None = None) -> None:
     """Raise `BadInput` for an empty name and for one that is there twice."""
+    if group_column is not None and group_column in ("", *texts, label_column):
+        raise BadInput(
+            f"group column {group_column!r} must have a name of its own, beside text columns {', '.join(texts)!r} and "
+            f"label column {label_column!r}",
+            hint="rows with the same text stay together without it" if group_column in texts else None,
+        )
     columns = (*texts, label_column)
     if "" in columns or len(set(columns)) < len(columns):
         raise BadInput(f"text columns {', '.join(texts)!r} and label column {label_column!r} must have different names")

@@ -79,6 +79,9 @@ class RunOptions:
     positive_label: str | None = opt(
         None, "of two classes the one that F1 is of [default: the rarer one]", metavar="NAME"
     )
+    group_column: str | None = opt(
+        None, "rows with the same value there, such as a user, stay together in splits and subsets", metavar="NAME"
+    )
     trainer: str | None = opt(
         None, "your own function that makes the Trainer, with data and model in it", metavar="FILE.py:FUNCTION"
     )

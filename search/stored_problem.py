@@ -36,6 +36,7 @@ PROBLEM_OPTIONS = (
     "label_column",
     "label_kind",
     "positive_label",
+    "group_column",
     "trainer",
     "script",
     "words",
@@ -131,7 +132,7 @@ def task_of(options: RunOptions) -> Task:
     """Return the task: a built-in one, or one of the user's files. Raises `BadInput` for a mixture."""
     own = {"--text-columns": options.text_columns, "--label-column": options.label_column}
     if options.train_file is None:
-        beside = ("validation_file", "label_kind", "positive_label")
+        beside = ("validation_file", "label_kind", "positive_label", "group_column")
         of_file = {f"--{name.replace('_', '-')}": getattr(options, name) for name in beside}
         given = [flag for flag, value in {**own, **of_file}.items() if value]
         if given:
@@ -153,6 +154,7 @@ def task_of(options: RunOptions) -> Task:
         name=stem_of(options.train_file),
         label_kind=options.label_kind,
         positive_label=options.positive_label,
+        group_column=options.group_column,
     )
 
 

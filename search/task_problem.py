@@ -186,7 +186,7 @@ def task_problem(
         remarks=(
             *raw.notes,
             *suggested,
-            *filter(None, [understood.imbalance(steering.name, said=said)]),
+            *filter(None, [understood.imbalance(steering.name, said=said), understood.leaks.remark]),
             f"precision {precision}: {why}",
             *cautions(model, trainer, source, plan),
         ),
@@ -370,6 +370,8 @@ def _named_columns(task: Task, objective: str) -> dict[str, Any]:
     names = ["name", "text_columns", "label_column", "labels"]
     if objective == "eval_f1" and task.is_own and task.positive_label is not None:
         names.append("positive_label")
+    if task.group_column is not None:
+        names.append("group_column")
     return {name: row[name] for name in names}
 
 

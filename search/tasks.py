@@ -54,6 +54,7 @@ class Task:
     label_kind: str | None = None  #: one of `LABEL_KINDS`, where the user says so, or there are several a row
     positive_label: str | None = None  #: of two classes the one that F1 is of
     positive_said: bool = True  #: whether that was said, and not taken for granted from the rows
+    group_column: str | None = None  #: rows with the same value there stay together in splits and subsets
 
     @property
     def positive_id(self) -> int:
@@ -84,10 +85,11 @@ class Task:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The text columns, then the label column, each with its names in the task's files."""
+        """The text columns, the label column, then that of the groups, each with its names in the task's files."""
         aliases = dict(self.files.aliases) if self.files else {}
         texts = [Column(name=name, aliases=aliases.get(name, ()), several=self.is_own) for name in self.text_columns]
-        return (*texts, *self.label_parts)
+        groups = [] if self.group_column is None else [Column(name=self.group_column)]
+        return (*texts, *self.label_parts, *groups)
 
     @property
     def label_parts(self) -> tuple[Column, ...]:
@@ -100,7 +102,7 @@ class Task:
     def with_text_columns(self, names: Sequence[str]) -> Task:
         """Return this task with the text columns that its data has. Raises `BadInput` as `custom_task` does."""
         check_text_columns(names)
-        check_names(names, self.label_column)
+        check_names(names, self.label_column, self.group_column)
         return dataclasses.replace(self, text_columns=tuple(names))
 
     def with_labels(self, labels: Sequence[str], counts: Sequence[int] = ()) -> Task:
@@ -324,22 +326,23 @@ def custom_task(
     label_columns: Sequence[str] = (),
     label_kind: str | None = None,
     positive_label: str | None = None,
+    group_column: str | None = None,
 ) -> Task:
     """Declare a task on the user's own columns; its labels, and with them its metrics, come from the data.
 
     A text column whose name has a comma is that column where there is one, or else those between the commas.
     Several `label_columns` hold 0 and 1, as those that a label column names between commas do.
     `label_kind` (`classes`, `numbers` or `several`) takes the labels as they stand, `positive_label` is the class that
-    F1 is of. Raises `BadInput` for no or more than two text columns, an empty name, a column named twice, or an
-    unknown kind.
+    F1 is of, rows with the same value in `group_column` stay together.
+    Raises `BadInput` for no or more than two text columns, an empty name, a column named twice, or an unknown kind.
     """
     if label_kind is not None and label_kind not in LABEL_KINDS:
         raise BadInput(f"unknown kind of labels {label_kind!r}", hint=did_you_mean(label_kind, LABEL_KINDS))
     texts = tuple(text_columns)
     check_text_columns(texts)
-    check_names(texts, label_column)
+    check_names(texts, label_column, group_column)
     if label_columns:
-        check_names((*texts, *label_columns[1:]), label_columns[0])
+        check_names((*texts, *label_columns[1:]), label_columns[0], group_column)
     return Task(
         name=name,
         text_columns=texts,
@@ -350,6 +353,7 @@ def custom_task(
         objective=f"eval_{LOSS}",
         label_kind=label_kind,
         positive_label=positive_label,
+        group_column=group_column,
     )
 
 

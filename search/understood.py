@@ -8,9 +8,10 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from .leaks import Leaks
 from .tasks import CLASSES, IMBALANCED, IMBALANCED_OBJECTIVE, NUMBERS, SEVERAL
 
 #: Class names that are shown where there are more: the first and the last few.
@@ -59,6 +60,7 @@ class Understood:
     tokens: Tokens
     repeated: int = 0  #: rows of the training part whose text stands in an earlier row of it
     contradicted: int = 0  #: texts of the training part that have several labels
+    leaks: Leaks = field(default_factory=Leaks)
     remarks: tuple[str, ...] = ()  #: what was decided while the data was read
 
     def to_json(self) -> dict[str, Any]:
@@ -71,7 +73,7 @@ class Understood:
         values = {name: value for name, value in written.items() if name != "largest_share"}
         values["classes"] = tuple((str(name), int(count)) for name, count in written["classes"])
         values["report"], values["remarks"] = tuple(written["report"]), tuple(written["remarks"])
-        return cls(**{**values, "tokens": Tokens(**written["tokens"])})
+        return cls(**{**values, "tokens": Tokens(**written["tokens"]), "leaks": Leaks.from_json(written["leaks"])})
 
     @property
     def largest(self) -> tuple[str, int] | None:
@@ -90,7 +92,7 @@ class Understood:
         return {name: told for name, told in self._all_words().items() if told}
 
     def _all_words(self) -> dict[str, str]:
-        texts = f"{count_of(self.repeated, 'row has', 'rows have')} the text of an earlier one"
+        texts = f"{count_of(self.repeated, 'row has', 'rows have')} the text of an earlier one, and stay with it"
         which = "different" if self.kind == SEVERAL else "several"
         several = f"; {count_of(self.contradicted, 'text has', 'texts have')} {which} labels"
         return {
@@ -99,6 +101,7 @@ class Understood:
             "F1 is of": self._positive(),
             "tokens a row": self.tokens.words,
             "repeated texts": f"{texts if self.repeated else 'none'}{several if self.contradicted else ''}",
+            **self.leaks.words,
         }
 
     def _labels(self) -> str:
@@ -135,6 +138,7 @@ class Understood:
         about = "; ".join(f"{name}: {told[name]}" for name in parts if name in told)
         rows = ", ".join(f"{name} {count}" for name, count in self.rows.items())
         texts = f"; repeated texts: {told['repeated texts']}" if self.repeated or self.contradicted else ""
+        texts += f"; groups: {told['groups']}" if "groups" in told else ""
         labels = [f"labels: {told['labels']}", *([about] if about else [])]
         return [*labels, f"rows: {rows}; tokens a row: {told['tokens a row']}{texts}"]
 
@@ -148,13 +152,14 @@ class Understood:
             return ""
         from .verdict.statistics import detectable_difference
 
-        rate = max(USUAL_ACCURACY, share)
+        rate, each = max(USUAL_ACCURACY, share), ", each taken as independent" if self.leaks.column else ""
         told = f"{points(detectable_difference(rate, rows))} of accuracy, over a default at {rate:.1%}"
         if share < IMBALANCED or objective == "eval_accuracy":
-            return f"{told} (in 4 of 5 searches, {rows} rows)"
+            return f"{told} (in 4 of 5 searches, {rows} rows{each})"
         fewest, name = min(zip(self.report, (name for name, _ in self.classes), strict=True))
         least = points(detectable_difference(USUAL_RECALL, fewest)) if fewest else "none"
-        return f"{least} of the recall of {shortened(name)}, over a default at 50% (in 4 of 5 searches, {fewest} rows)"
+        told = f"{least} of the recall of {shortened(name)}, over a default at 50%"
+        return f"{told} (in 4 of 5 searches, {fewest} rows{each})"
 
     def imbalance(self, objective: str, *, said: bool) -> str | None:
         """Return what to think of an objective, which somebody has `said`, where nearly all rows are of one class."""

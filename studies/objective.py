@@ -131,7 +131,7 @@ class Objective:
 
     @classmethod
     def asked(cls, name: str, direction: str | None = None) -> tuple[Objective, UntoldDirection | None]:
-        """Return what `named` does; or a guess and what it raises, where it is yet to be seen if there is such a metric."""
+        """Return what `named` does; or a guess and what it raises, if there may be no such metric at all."""
         try:
             return cls.named(name, direction), None
         except UntoldDirection as untold:

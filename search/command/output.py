@@ -203,7 +203,8 @@ def print_check(problem: Any, trials: int, strategy: Strategy, *, as_json: bool)
         **({"constraints": ", ".join(one.words for one in plan.constraints)} if plan.constraints else {}),
         **({} if found is None else found.words()),
         "rows": ", ".join(f"{name} {count}" for name, count in rows.items()),
-        "a trial trains on": learned_from(plan.fraction, rows.get("train"), problem.trainer.args),
+        "a trial trains on": learned_from(plan.fraction, rows.get("train"), problem.trainer.args)
+        + (", in whole groups: a few more" if found and found.leaks.column and plan.fraction < 1 else ""),
         "trials": f"{trials}, proposed by {plan.sampler}, pruned by {plan.pruner}",
         "strategy": f"{strategy.name}, finals: {strategy.confirm}",
         "trainings": _trainings(strategy.trainings(plan.fraction, trials, beside)),

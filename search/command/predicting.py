@@ -44,15 +44,18 @@ def test_file_remarks(options: RunOptions, problem: Any) -> Sequence[str]:
     """Return whether `--test-file` will be scored; raise `BadInput` for labels in it that the task does not know."""
     if options.test_file is None:
         return []
+    from ..data.understanding import known_texts
     from ..tasks import Task
     from ..winner.submission import read_examples
 
     task = Task.from_dict(problem.notes["task"])
     found = read_examples(task, options.test_file)
     rows = f"{options.test_file}: {len(found.ids)} rows"
+    known = known_texts(problem.source.raw, found.texts)
+    trained_on = [f"{known} of {rows} have a text of the training part"] if known else []
     if found.labels is None:
-        return [f"{rows} without labels (column {task.label_column!r}) to predict"]
-    return [f"{rows} with labels, which the model is scored on in the end"]
+        return [f"{rows} without labels (column {task.label_column!r}) to predict", *trained_on]
+    return [f"{rows} with labels, which the model is scored on in the end", *trained_on]
 
 
 def predict_test_file(options: RunOptions, run: Any, best: Trial | None, model: Model | None) -> Predicted | None:

@@ -8,9 +8,10 @@ from typing import Any
 from transformers import DataCollatorWithPadding
 
 from ..label_sets import STRATUM
+from .together import GROUP
 
 #: Columns of a prepared data set that are about an example and not part of it.
-NOTES = frozenset({"length", STRATUM})
+NOTES = frozenset({"length", STRATUM, GROUP})
 
 
 @dataclass

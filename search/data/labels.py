@@ -95,12 +95,17 @@ def infer_labels(cells: Sequence[str], classes: Sequence[str] = (), *, kind: str
 def _cells(task: Task, table: Table) -> list[str]:
     """Return the label column as text. Raises `BadInput` for empty cells and ids that the source does not declare."""
     _refuse_undeclared(task, table)
-    names = [_name(table, row, cell) for row, cell in enumerate(table.columns[task.label_column])]
+    return cell_names(table, task.label_column, what="label")
+
+
+def cell_names(table: Table, column: str, *, what: str = "group") -> list[str]:
+    """Return the cells of a column of labels or groups as text. Raises `BadInput` for empty ones."""
+    names = [_name(table, row, cell, what) for row, cell in enumerate(table.columns[column])]
     empty = [row for row, name in enumerate(names) if not name]
     if empty:
         count = "1 empty cell" if len(empty) == 1 else f"{len(empty)} empty cells"
         raise BadInput(
-            f"label column {task.label_column!r} has {count}, the first in {table.place(empty[0])}",
+            f"{what} column {column!r} has {count}, the first in {table.place(empty[0])}",
             hint="fill them in or leave those rows out",
         )
     return [name for name in names if name]
@@ -118,17 +123,20 @@ def _refuse_undeclared(task: Task, table: Table) -> None:
         )
 
 
-def _name(table: Table, row: int, cell: Any) -> str | None:
-    """Return a label as text, whole numbers without `.0`: pandas writes them so where a cell was empty."""
+def _name(table: Table, row: int, cell: Any, what: str = "label") -> str | None:
+    """Return a label or a group as text, whole numbers without `.0`: pandas writes them so where a cell was empty."""
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return None
-    if isinstance(cell, list):
+    if isinstance(cell, list) and what == "label":
         raise BadInput(f"the label in {table.place(row)} is a list, {shown(cell)}", hint="the training part has none")
-    if isinstance(cell, dict | bytes):
-        what = "an object" if isinstance(cell, dict) else "binary"
-        raise BadInput(f"the label in {table.place(row)} is {what}", hint="one label a row, text or number")
+    if isinstance(cell, list | dict | bytes):
+        raise BadInput(f"the {what} in {table.place(row)} is {_kind(cell)}", hint=f"one {what} a row, text or number")
     text = str(cell).strip()
     return text.split(".")[0] if re.fullmatch(r"-?\d+\.0+", text) else text
+
+
+def _kind(cell: object) -> str:
+    return {"list": "a list", "dict": "an object"}.get(type(cell).__name__, "binary")
 
 
 def _ids(task: Task, table: Table, cells: Sequence[str]) -> list[Label]:

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -27,6 +27,7 @@ from ...spaces.errors import BadInput, HpsearchError, place_hint
 from ..label_sets import STRATUM, strata
 from ..tasks import Task
 from .raw import RawData
+from .together import GROUP, kept_together
 
 #: Changes when the rules below change, so that old prepared folders are not taken for new ones.
 RULES = 2
@@ -37,6 +38,8 @@ REPORT_ROWS = 2000  #: at most
 TRAIN, VALIDATION = "train", "validation"
 #: Parts of equal count that numbers to predict are stratified by.
 BINS = 10
+#: Marks the prepared data of rows that would be in other parts if they were not kept together.
+TOGETHER = "together"
 PARTS = {TRAIN: ("train", "selection", "report", "full_train"), VALIDATION: ("train", "selection", "full_train")}
 
 
@@ -94,6 +97,9 @@ def prepared_fingerprint(raw: RawData, tokenizer: Any, *, max_length: int, seed:
     content = [raw.fingerprint, settings, str(max_length), str(seed), str(RULES)]
     if select_on != TRAIN:
         content.append(select_on)  # what was prepared before there was a choice keeps its name
+    rows, drawn = split_rows(raw, seed, select_on), _drawn_rows(raw, seed, select_on)
+    if any(not np.array_equal(rows[name], drawn[name]) for name in drawn):
+        content.append(TOGETHER)  # and what was prepared before rows were kept together, where none had to be
     return hashlib.sha256("\0".join(content).encode()).hexdigest()[:32]
 
 
@@ -139,24 +145,61 @@ def _write(parts: dict[str, datasets.Dataset], tokenizer: Any, max_length: int, 
 def split(raw: RawData, seed: int, select_on: str = TRAIN) -> dict[str, datasets.Dataset]:
     """Return the raw rows of each part; stratified, and the same for any tokenizer.
 
-    To select on validation is to take for the selection what would be the report, and to cut nothing else.
+    Rows with the same text, or of one group, are in one part; `together` says what is the same. To select on validation
+    is to take for the selection what would be the report, and to cut nothing else. Raises `BadInput` for too few rows.
     """
-    rows = raw.train
-    indices = np.arange(len(rows))
-    report = raw.validation
-    if report is None:
-        indices, report_indices = _cut(raw, indices, seed, most=REPORT_ROWS)
-        report = rows.select(report_indices)
-    if select_on == VALIDATION:
-        everything = rows.select(indices)
-        return {"train": everything, "selection": report, "full_train": everything}
-    train, selection = _cut(raw, indices, seed + 1, most=SELECTION_ROWS)
-    return {
-        "train": rows.select(train),
-        "selection": rows.select(selection),
-        "report": report,
-        "full_train": rows.select(indices),
-    }
+    parts = {name: raw.train.select(rows) for name, rows in split_rows(raw, seed, select_on).items()}
+    if raw.validation is not None:
+        parts["selection" if select_on == VALIDATION else "report"] = raw.validation
+    return {name: parts[name] for name in PARTS[select_on]}
+
+
+def split_rows(raw: RawData, seed: int, select_on: str = TRAIN) -> dict[str, np.ndarray]:
+    """Return which rows of the training part each part has, but for one that is the validation part."""
+    drawn = _drawn_rows(raw, seed, select_on)
+    _check_units(raw, parts=len(drawn) + 1)
+    kept, full, parts = np.arange(len(raw.train)), np.arange(len(raw.train)), {}
+    classes = _strata(raw, kept)
+    for left, (name, rows) in zip(range(len(drawn), 0, -1), drawn.items(), strict=True):
+        still = np.isin(kept, rows)  # but for those that an earlier part took with their like
+        out = kept_together(
+            still, raw.units[kept], classes[kept], seed, wanted=Counter(classes[rows].tolist()), left=left
+        )
+        _check_cut(raw, out)
+        kept, parts[name] = kept[~out], kept[out]
+        if name == "report" or select_on == VALIDATION:
+            full = kept  # what is cut for the selection else comes back for a retraining
+    return {"train": kept, "full_train": full, **parts}
+
+
+def _drawn_rows(raw: RawData, seed: int, select_on: str) -> dict[str, np.ndarray]:
+    """Return the rows that are cut out for each part, in their order, whether or not that tears some apart."""
+    kept, drawn = np.arange(len(raw.train)), {}
+    if raw.validation is None:
+        kept, drawn["report" if select_on == TRAIN else "selection"] = _cut(raw, kept, seed, most=REPORT_ROWS)
+    if select_on == TRAIN:
+        _, drawn["selection"] = _cut(raw, kept, seed + 1, most=SELECTION_ROWS)
+    return drawn
+
+
+def _check_units(raw: RawData, *, parts: int) -> None:
+    """Raise `BadInput` for fewer units, none of which can be torn, than there are parts."""
+    count, column = len(np.unique(raw.units)), raw.task.group_column
+    if count >= parts:
+        return
+    what = (
+        f"different text{'s' * (count != 1)}" if column is None else f"group{'s' * (count != 1)} in column {column!r}"
+    )
+    why = "rows with the same text" if column is None else "rows of one group"
+    raise BadInput(f"{len(raw.train)} rows have {count} {what}, too few for {parts} parts: {why} stay in one part")
+
+
+def _check_cut(raw: RawData, out: np.ndarray) -> None:
+    """Raise `BadInput` where nothing could be held out."""
+    if not out.any():
+        column = raw.task.group_column
+        what = "text" if column is None else f"group in column {column!r}"
+        raise BadInput(f"no row can be held out: all rows of a class have the same {what}, and stay in one part")
 
 
 def _cut(raw: RawData, indices: np.ndarray, seed: int, *, most: int) -> tuple[np.ndarray, np.ndarray]:
@@ -165,10 +208,7 @@ def _cut(raw: RawData, indices: np.ndarray, seed: int, *, most: int) -> tuple[np
     It holds two rows of each class of four or more, one of a class of two or three. A class of one row is
     kept.
     """
-    labels = np.asarray(raw.train["label"])[indices]
-    groups = _bins(labels) if raw.task.is_regression else labels
-    if raw.task.is_several:
-        groups = strata(labels, raw.task.num_labels)
+    groups = _strata(raw, indices)
     names, sizes = np.unique(groups, return_counts=True)
     shared = np.isin(groups, names[sizes >= 2])
     count = int((sizes >= 2).sum())
@@ -187,6 +227,14 @@ def _cut(raw: RawData, indices: np.ndarray, seed: int, *, most: int) -> tuple[np
     return indices[~out], indices[out]
 
 
+def _strata(raw: RawData, indices: np.ndarray) -> np.ndarray:
+    """Return what a cut of these rows is stratified by: their classes, or bins of numbers."""
+    labels = np.asarray(raw.train["label"][:])[indices]
+    if raw.task.is_several:
+        return strata(labels, raw.task.num_labels)
+    return bins(labels) if raw.task.is_regression else labels
+
+
 def _missing(groups: np.ndarray, kept: np.ndarray, cut: np.ndarray) -> list[int]:
     """Return the kept rows that must be cut out too for each class to have its two; `kept` is shuffled."""
     moved: list[int] = []
@@ -197,14 +245,15 @@ def _missing(groups: np.ndarray, kept: np.ndarray, cut: np.ndarray) -> list[int]
 
 
 def tokenised(rows: datasets.Dataset, tokenizer: Any, max_length: int) -> datasets.Dataset:
-    """Return token ids of each row (both columns of a pair) cut at `max_length`, with label and length."""
+    """Return token ids of each row (both columns of a pair) cut at `max_length`, with label, length and its group."""
     columns = [name for name in ("text_a", "text_b") if name in rows.column_names]
+    kept = [name for name in rows.column_names if name in (GROUP, STRATUM)]
 
     def encode(batch: dict[str, list[Any]]) -> dict[str, Any]:
         encoded = dict(tokenizer(*(batch[name] for name in columns), truncation=True, max_length=max_length))
         _fill_empty(encoded, tokenizer)
-        more = {STRATUM: batch[STRATUM]} if STRATUM in batch else {}
-        return {**encoded, **more, "labels": batch["label"], "length": [len(ids) for ids in encoded["input_ids"]]}
+        lengths = [len(ids) for ids in encoded["input_ids"]]
+        return {**encoded, "labels": batch["label"], "length": lengths, **{name: batch[name] for name in kept}}
 
     kind = "float32" if rows.features["label"].dtype == "float64" else "int64"
     done = rows.map(
@@ -226,20 +275,42 @@ def _fill_empty(encoded: dict[str, list[list[int]]], tokenizer: Any) -> None:
             column[row] = [values.get(name, 0)]
 
 
-def subset_indices(labels: Sequence[Any] | int, fraction: float, seed: int, *, regression: bool = False) -> list[int]:
+def subset_indices(
+    labels: Sequence[Any] | int,
+    fraction: float,
+    seed: int,
+    *,
+    regression: bool = False,
+    groups: Sequence[int] | None = None,
+) -> list[int]:
     """Return the sorted rows of a subset of `fraction` of the rows: nested, stratified, seeded.
 
     Rows are ranked once for a seed and a subset is the beginning of that ranking, so a smaller one lies
     inside a larger one. Two rows of each class come first; after them the classes take turns by Webster's
     rule (Sainte-Laguë), which keeps every beginning in proportion. With a number of rows for `labels`, the
     ranking is a plain shuffle. Numbers to predict (`regression`) are ranked in bins of equal count.
+
+    With `groups`, one a row, whole groups are ranked, each as of the rarest class that it has: the subset is so many of
+    them that they have the rows or more.
     """
+    if groups is not None and not isinstance(labels, int):
+        return _whole_groups(bins(np.asarray(labels)) if regression else labels, np.asarray(groups), fraction, seed)
     if isinstance(labels, int):
         ranking = [int(row) for row in np.random.RandomState(seed % 2**32).permutation(labels)]
     else:
-        ranking = _stratified_ranking(_bins(np.asarray(labels)) if regression else labels, seed)
+        ranking = _stratified_ranking(bins(np.asarray(labels)) if regression else labels, seed)
     count = max(1, round(fraction * len(ranking)))
     return sorted(ranking[:count])
+
+
+def _whole_groups(labels: Sequence[Any] | np.ndarray, groups: np.ndarray, fraction: float, seed: int) -> list[int]:
+    codes, classes = (np.unique(values, return_inverse=True)[1] for values in (groups, np.asarray(labels)))
+    rarity = np.argsort(np.argsort(np.bincount(classes), kind="stable"))  # of each class: 0 is the rarest
+    rarest = np.full(codes.max() + 1, len(rarity))
+    np.minimum.at(rarest, codes, rarity[classes])
+    ranking = _stratified_ranking(rarest.tolist(), seed)
+    enough = int(np.searchsorted(np.cumsum(np.bincount(codes)[ranking]), max(1, round(fraction * len(codes)))))
+    return [int(row) for row in np.flatnonzero(np.isin(codes, ranking[: enough + 1]))]
 
 
 def _stratified_ranking(groups: Sequence[Any] | np.ndarray, seed: int) -> list[int]:
@@ -257,10 +328,10 @@ def _stratified_ranking(groups: Sequence[Any] | np.ndarray, seed: int) -> list[i
     return [row for _, _, row in sorted(ranked)]
 
 
-def _bins(values: np.ndarray) -> np.ndarray:
+def bins(values: np.ndarray) -> np.ndarray:
     """Return the bin of each number: equal numbers share one, and few numbers have few bins."""
-    bins = max(1, min(BINS, len(values) // 5))
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1]))
+    count = max(1, min(BINS, len(values) // 5))
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, count + 1)[1:-1]))
     return np.searchsorted(edges, values, side="right")
 
 

@@ -12,14 +12,16 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...spaces.errors import BadInput
 from ..tasks import Task
 from .files import Table
-from .labels import Label, read_labels
+from .labels import Label, cell_names, read_labels
 from .sources import parts_of
+from .together import GROUP, Codes, codes_of, units_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -27,13 +29,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RawData:
-    """The labelled text of a task: columns `text_a`, `text_b` (only for a pair) and `label`."""
+    """The labelled text of a task: `text_a`, `text_b` (only for a pair), `label`, and `GROUP` if there are groups."""
 
     task: Task  #: with its labels known
     train: Dataset
     validation: Dataset | None
     fingerprint: str  #: of texts, labels and label names, wherever they came from
     notes: tuple[str, ...] = ()  #: what the user should know, such as rows left out
+
+    @cached_property
+    def units(self) -> Codes:
+        """Which rows of the training part stay together in every split: rows of the same number."""
+        return units_of(self.train)
 
 
 def load_task(
@@ -62,6 +69,10 @@ def load_task(
     task, labels, held_out = read_labels(task, train, validation)
     columns = _columns(task, train, labels)
     other = _columns(task, validation, held_out) if validation else None
+    if task.group_column is not None:
+        columns[GROUP], in_other = _groups(task.group_column, train, validation)
+        if other:
+            other[GROUP] = in_other
     return RawData(
         task=task,
         train=Dataset.from_dict(columns),
@@ -74,6 +85,13 @@ def load_task(
 def _columns(task: Task, table: Table, labels: Sequence[Label]) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = dict(text_columns(table, task.text_columns))
     return columns | {"label": list(labels)}
+
+
+def _groups(column: str, train: Table, validation: Table | None) -> tuple[list[int], list[int]]:
+    """Return the groups of both parts as numbers in their order: not their names, which may change."""
+    names = cell_names(train, column)
+    codes = codes_of([*names, *(cell_names(validation, column) if validation else [])]).tolist()
+    return codes[: len(names)], codes[len(names) :]
 
 
 def text_names(task: Task, table: Table) -> list[str]:

@@ -8,12 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 from ..label_sets import STRATUM
-from .prepared import subset_indices
+from .prepared import bins, subset_indices
 from .streams import has_length, is_stream
+from .together import GROUP, codes_of, kept_together, same_text
 
 #: Of whole numbers kept as floats, such as ratings; more of them are counts, or years.
 MOST_CLASSES = 20
+#: What a column of labels may be called.
+LABELS = ("labels", "label", "label_ids")
 
 
 class Splits(NamedTuple):
@@ -52,11 +57,40 @@ class GivenSplits:
 
 
 def halves(dataset: Any, seed: int) -> tuple[Any, Any]:
-    """Return two halves of a data set, drawn with `seed`, stratified where it has labels."""
-    labels = labels_of(dataset)
-    drawn = subset_indices(labels if labels is not None else len(dataset), 0.5, seed, regression=is_continuous(labels))
-    others = sorted(set(range(len(dataset))) - set(drawn))
-    return rows_of(dataset, others), rows_of(dataset, drawn)
+    """Return two halves of a data set, drawn with `seed`, stratified where it has labels.
+
+    Rows of `datasets` with the same tokens or texts are in one half, unless all rows of a class have the same.
+    """
+    labels, numbers = labels_of(dataset), is_continuous(labels_of(dataset))
+    drawn = subset_indices(labels if labels is not None else len(dataset), 0.5, seed, regression=numbers)
+    out = np.isin(np.arange(len(dataset)), drawn)
+    units = codes_of(keys) if (keys := row_texts(dataset)) is not None else np.arange(len(dataset))
+    strata = np.zeros(len(out)) if labels is None else bins(np.asarray(labels)) if numbers else codes_of(labels)
+    together = kept_together(out, units, strata, seed)
+    out = together if together.any() else out
+    return rows_of(dataset, np.flatnonzero(~out).tolist()), rows_of(dataset, np.flatnonzero(out).tolist())
+
+
+def row_texts(dataset: Any) -> list[str] | None:
+    """Return what is read of each row, as it is compared: its tokens, or else its texts; None where nobody knows.
+
+    Numbers and names of classes are not read, nor is what a transform makes when a row is asked for.
+    """
+    features = getattr(dataset, "features", None) or {}
+    columns = [name for name in features if name.endswith("input_ids")]
+    columns = columns or [name for name, feature in features.items() if name not in LABELS and _is_text(feature)]
+    if not columns:
+        return None
+    bare = dataset.with_format(None).select_columns(columns)
+    return [repr(tuple(same_text(one) if isinstance(one, str) else one for one in row.values())) for row in bare]
+
+
+def _is_text(feature: Any) -> bool:
+    """Return whether a column holds text and nothing else: plain, or in lists and messages."""
+    if isinstance(feature, dict):
+        return bool(feature) and all(map(_is_text, feature.values()))
+    inner = getattr(feature, "feature", None)
+    return _is_text(inner) if inner is not None else getattr(feature, "dtype", None) in ("string", "large_string")
 
 
 def rows_of(dataset: Any, rows: Sequence[int]) -> Any:
@@ -69,7 +103,7 @@ def rows_of(dataset: Any, rows: Sequence[int]) -> Any:
 
 
 def at_fraction(dataset: Any, fraction: float, seed: int) -> Any:
-    """Return the nested, stratified, seeded subset of `dataset`; the whole set itself at fraction 1.
+    """Return the nested, stratified, seeded subset of `dataset`, in whole groups; the whole set itself at fraction 1.
 
     Of a stream it is the stream: how much of it is read is a matter of steps, see `Configuration.arguments`.
     """
@@ -79,9 +113,18 @@ def at_fraction(dataset: Any, fraction: float, seed: int) -> Any:
         return dataset
     labels = labels_of(dataset)
     indices = subset_indices(
-        labels if labels is not None else len(dataset), fraction, seed, regression=is_continuous(labels)
+        labels if labels is not None else len(dataset),
+        fraction,
+        seed,
+        regression=is_continuous(labels),
+        groups=groups_of(dataset),
     )
     return rows_of(dataset, indices)
+
+
+def groups_of(dataset: Any) -> list[int] | None:
+    """Return one group a row of a task's prepared data; None where it has no groups, as that of a Trainer's maker."""
+    return list(dataset[GROUP]) if GROUP in (getattr(dataset, "column_names", None) or []) else None
 
 
 def splits_at(source: SplitSource, data: dict[str, Any], fraction: float, seed: int) -> Splits:
@@ -107,7 +150,7 @@ def labels_of(dataset: Any) -> list[Any] | None:
     A label that is a list is no class: one of each token, or several numbers to predict.
     """
     columns = getattr(dataset, "column_names", None) or []
-    name = next((name for name in (STRATUM, "labels", "label", "label_ids") if name in columns), None)
+    name = next((name for name in (STRATUM, *LABELS) if name in columns), None)
     if name is None:
         return None
     bare = dataset.with_format(None) if hasattr(dataset, "with_format") else dataset  # else they may be tensors

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 import numpy as np
 
 from ..label_sets import decoded
+from ..leaks import Leaks
 from ..tasks import CLASSES, NUMBERS, SEVERAL
 from ..understood import Tokens, Understood
 from .prepared import Prepared, split
 from .raw import RawData
+from .together import GROUP, text_keys, torn_texts
 
 #: Rows at `max_length` whose texts are tokenised again to see whether they were cut; of more a sample is.
 MOST_LOOKED_AT = 2000
@@ -51,19 +53,55 @@ def understanding(raw: RawData, prepared: Prepared, tokenizer: Any, *, rows: dic
         tokens=_tokens(raw, prepared, tokenizer, **how),
         repeated=repeated,
         contradicted=contradicted,
+        leaks=leaks(raw),
         remarks=raw.notes,
     )
 
 
 def _repeated(raw: RawData) -> tuple[int, int]:
     """Return the rows whose text stands in an earlier row, and the texts that have several labels."""
-    labels: dict[Any, Any] = {}
-    contradicted: set[Any] = set()
-    columns = [raw.train[name][:] for name in ("text_a", "text_b") if name in raw.train.column_names]
-    for *text, label in zip(*columns, raw.train["label"][:], strict=True):
-        if labels.setdefault(tuple(text), label) != label:
-            contradicted.add(tuple(text))
-    return len(raw.train) - len(labels), len(contradicted)
+    labels = _labels_by_text(raw)
+    return len(raw.train) - len(labels), sum(len(several) > 1 for several in labels.values())
+
+
+def _labels_by_text(raw: RawData) -> dict[tuple[str, ...], set[Any]]:
+    """Return the labels of each text of the training part."""
+    found: dict[tuple[str, ...], set[Any]] = defaultdict(set)
+    for text, label in zip(text_keys(raw.train), raw.train["label"][:], strict=True):
+        found[text].add(label)
+    return found
+
+
+def known_texts(raw: RawData, rows: Any) -> int:
+    """Return how many rows of another part have a text of the training part."""
+    known = set(text_keys(raw.train))
+    return sum(text in known for text in text_keys(rows))
+
+
+def leaks(raw: RawData) -> Leaks:
+    """Return what the validation part has in common with the training part, and the groups."""
+    held_out, about = raw.validation, _groups(raw)
+    if held_out is None:
+        return Leaks(**about)
+    labels = _labels_by_text(raw)
+    rows = zip(text_keys(held_out), held_out["label"][:], strict=True)
+    common = [(text, label) for text, label in rows if text in labels]
+    groups = set(raw.train[GROUP][:]) if GROUP in raw.train.column_names else ()
+    return Leaks(
+        **about,
+        rows=len(held_out),
+        same_text=len(common),
+        other_label=sum(label not in labels[text] for text, label in common),
+        same_group=sum(group in groups for group in held_out[GROUP][:]) if groups else 0,
+    )
+
+
+def _groups(raw: RawData) -> dict[str, Any]:
+    if raw.task.group_column is None:
+        return {}
+    counts = Counter(raw.train[GROUP][:])
+    largest = max(counts.values())
+    return {"column": raw.task.group_column, "groups": len(counts), "largest": largest, "torn": torn_texts(raw.train)}
 
 
 def _tokens(raw: RawData, prepared: Prepared, tokenizer: Any, *, max_length: int, seed: int, select_on: str) -> Tokens:

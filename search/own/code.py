@@ -28,6 +28,7 @@ IN_TRAINER = (
     "label_column",
     "label_kind",
     "positive_label",
+    "group_column",
     "model",
     "model_config",
     "freeze_encoder",

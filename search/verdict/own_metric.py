@@ -12,6 +12,7 @@ from transformers import EvalPrediction
 
 from ...studies.objective import key_of
 from ...studies.records import Trial
+from ..data.splits import groups_of
 from ..errors import NoComparison
 from ..failures import describe, first_line
 from ..objectives import value_of
@@ -47,7 +48,8 @@ def compared_by_rows(run: StudyRun, pairs: Sequence[tuple[Trial, Trial]], sign: 
         everything = np.arange(rows)
         winner, default = (sign * float(np.mean([score(everything) for score in side])) for side in (better, worse))
         means = (winner, default)
-        found = paired_rows(better, worse, rows, seed=run.problem.plan.seed)
+        groups = groups_of(run.problem.source.splits({}).report)
+        found = paired_rows(better, worse, rows, seed=run.problem.plan.seed, groups=groups)
     except NoComparison as error:
         means = means if means and np.isfinite(means).all() else None
         return ComparedByRows(means=means, why=redacted(first_line(error)))

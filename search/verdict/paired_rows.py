@@ -3,8 +3,8 @@
 Simulated (`tests/benchmarks/coverage.py`), an interval of 95 % covers in 95.5 % or more, where other bootstraps fall to
 90 or 76 %. Less, of 30 to 60 rows: in 94 % of losses that are far more skewed for one model than for the other, and of
 a class that three rows have; in 78 % where a fifth of such samples has none of the losses that count. Of few seeds that
-vary much more than rows it covers in 90 % (two) or 94 % (three). Rows must be independent; those of one document may
-not be.
+vary much more than rows it covers in 90 % (two) or 94 % (three). Rows must be independent, or else
+groups of them, such as those of one document.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NoComparison
-from .statistics import Comparison, student_comparison
+from .statistics import Comparison, rows_by_group, student_comparison
 
 Rows = NDArray[np.intp]  #: row numbers, some more than once
 ScoreRows = Callable[[Rows], float]  #: a model's score on these rows, the same in whatever order they come
@@ -35,6 +35,7 @@ def paired_rows(
     seed: int,
     level: float = 0.95,
     calls: int = CALLS,
+    groups: Sequence[int] | None = None,
 ) -> Comparison:
     """Compare two models, each trained with the same S >= 1 seeds, on the same n >= 2 rows, numbered from 0.
 
@@ -45,6 +46,9 @@ def paired_rows(
     resamples that a slow metric allows bear better than quantiles (Hesterberg, American Statistician 2015), wider at
     both ends by the most that one row adds, as there. Scores are computed about `calls` times; up to half of them are
     of all rows but one, or but one of as many random groups. With 240 calls the interval is hardly wider.
+
+    With `groups`, one a row, whole groups are drawn and left out, and they are what is counted (Davison & Hinkley,
+    Bootstrap Methods and their Application, 1997, section 3.8).
 
     A resample on which a score is not finite or raises `ValueError` or `ArithmeticError` is drawn again. Raises
     `NoComparison` if that happens to more than a quarter of them or without some row; for a score of all rows that is
@@ -57,13 +61,16 @@ def paired_rows(
         )
     draw, differences = np.random.default_rng(seed), _differences(pairs, np.arange(rows))
     each = max(calls // (2 * len(pairs)), FEWEST)
-    parts = np.array_split(draw.permutation(rows), min(rows, each // 2))
+    blocks = None if groups is None else rows_by_group(groups, seed, most=rows)
+    count = rows if blocks is None else len(blocks)
+    drawn_parts = np.array_split(draw.permutation(count), min(count, each // 2))
+    parts = drawn_parts if blocks is None else [np.concatenate([blocks[one] for one in part]) for part in drawn_parts]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a metric may warn of a class that is missing, here a hundred times
         most = max(_effect(pairs, differences, one, rows) for one in parts)
-        resampled = _resampled(pairs, rows, each - len(parts), draw)
-    of_rows = float(resampled.var(ddof=1)) * rows / (rows - 1)
-    freedom = 1 / (1 / (rows - 1) + 1 / (len(resampled) - 1))
+        resampled = _resampled(pairs, rows, each - len(parts), draw, blocks)
+    of_rows = float(resampled.var(ddof=1)) * count / (count - 1)
+    freedom = 1 / (1 / (count - 1) + 1 / (len(resampled) - 1))
     return student_comparison(differences, of_rows, freedom, most=most, rows=rows, level=level)
 
 
@@ -90,15 +97,24 @@ def _effect(pairs: Pairs, differences: NDArray[np.float64], part: Rows, rows: in
     return float(abs((differences - without).mean())) * len(left) / rows
 
 
-def _resampled(pairs: Pairs, rows: int, count: int, draw: np.random.Generator) -> NDArray[np.float64]:
-    """Return the mean difference over the seeds on resamples of all rows."""
+def _resampled(
+    pairs: Pairs, rows: int, count: int, draw: np.random.Generator, blocks: Sequence[Rows] | None
+) -> NDArray[np.float64]:
+    """Return the mean difference over the seeds on resamples of all rows, or of blocks of them."""
     found: list[float] = []
     undefined = 0
     while len(found) < count:
         try:
-            found.append(float(_differences(pairs, draw.integers(0, rows, rows)).mean()))
+            found.append(float(_differences(pairs, _sample(rows, draw, blocks)).mean()))
         except (ValueError, ArithmeticError) as error:
             undefined += 1
             if undefined * (1 - UNDEFINED) > count * UNDEFINED:
                 raise NoComparison(f"{rows} rows are too few: many samples of them have no score ({error})") from error
     return np.array(found)
+
+
+def _sample(rows: int, draw: np.random.Generator, blocks: Sequence[Rows] | None) -> Rows:
+    """Return as many rows as there are, or blocks, with replacement."""
+    if blocks is None:
+        return draw.integers(0, rows, rows)
+    return np.concatenate([blocks[one] for one in draw.integers(0, len(blocks), len(blocks))])

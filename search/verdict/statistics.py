@@ -14,6 +14,8 @@ import numpy as np
 import scipy  # imports a submodule when it is first used: `stats` takes a second
 from numpy.typing import ArrayLike, NDArray
 
+from ..errors import NoComparison
+
 Values = NDArray[Any]  #: class ids or numbers, one a row
 Runs = Sequence[ArrayLike]  #: what the models trained with one seed after another predict for the same rows
 Score = Callable[[Values, Values], float]  #: of predictions and labels, the same in whatever order the rows come
@@ -69,7 +71,14 @@ class ChanceLevel(NamedTuple):
 
 
 def paired_difference(
-    better: Runs, worse: Runs, labels: ArrayLike, score: Score, *, seed: int, level: float = 0.95
+    better: Runs,
+    worse: Runs,
+    labels: ArrayLike,
+    score: Score,
+    *,
+    seed: int,
+    level: float = 0.95,
+    groups: Sequence[int] | None = None,
 ) -> Comparison:
     """Compare two models, each trained with the same S >= 1 seeds, on the same n >= 2 rows.
 
@@ -79,6 +88,9 @@ def paired_difference(
     the safe side (as Owen's pigeonhole bootstrap does, Annals of Applied Statistics 2007). Rows with equal prediction
     and label count the same, so a metric of classes is computed a few times only, not thousands as for a bootstrap. Of
     more than `MOST_PARTS` different rows groups are left out, drawn with `seed`. Not for scores that jump, as medians.
+    With `groups`, one a row and two or more in all, it is they that are left out, for their rows depend on each other
+    and only they do not: cluster-robust, with as many degrees of freedom as groups less one (Cameron & Miller, Journal
+    of Human Resources 2015).
 
     The interval is Student's, with Welch and Satterthwaite's degrees of freedom, and wider at both ends by the most
     that one row adds: Edwards' correction of McNemar's test, for any score. Simulated, it covers in 95 % or more, but
@@ -88,9 +100,11 @@ def paired_difference(
     """
     true = np.asarray(labels)
     pairs = _paired(better, worse, true)
-    groups = _left_out_together(pairs, true, seed)
+    left_out = _left_out_together(pairs, true, seed) if groups is None else rows_by_group(groups, seed)
     differences = np.array([_finite(score, b, true) - _finite(score, w, true) for b, w in pairs])
-    effects = np.mean([_effects(b, true, groups, score) - _effects(w, true, groups, score) for b, w in pairs], axis=0)
+    effects = np.mean(
+        [_effects(b, true, left_out, score) - _effects(w, true, left_out, score) for b, w in pairs], axis=0
+    )
     parts, most = len(effects), float(np.abs(effects).max())
     of_rows = float(effects.var(ddof=1)) * parts
     return student_comparison(differences, of_rows, parts - 1, most=most, rows=len(true), level=level)
@@ -167,6 +181,21 @@ def _left_out_together(pairs: list[tuple[Values, Values]], labels: Values, seed:
     return np.array_split(np.random.default_rng(seed).permutation(rows), MOST_PARTS)
 
 
+def rows_by_group(groups: Sequence[int], seed: int, most: int = MOST_PARTS) -> list[NDArray[np.intp]]:
+    """Return the rows of each group; of more than `most` groups several together, drawn with `seed`.
+
+    Raises `NoComparison` for fewer than two groups.
+    """
+    codes = np.unique(np.asarray(groups), return_inverse=True)[1]
+    if codes.max() < 1:
+        raise NoComparison("all rows of the report split are of one group, and say nothing about another one")
+    parts = np.array_split(np.random.default_rng(seed).permutation(codes.max() + 1), min(most, codes.max() + 1))
+    place = np.empty(codes.max() + 1, dtype=np.intp)
+    for number, part in enumerate(parts):
+        place[part] = number
+    return np.split(np.argsort(place[codes], kind="stable"), np.cumsum(np.bincount(place[codes]))[:-1])
+
+
 def _kinds(predictions: Values, labels: Values) -> NDArray[np.intp]:
     """Number the rows from 0 so that those with equal prediction and equal label, and no others, share a number."""
     predicted, true = (np.unique(values, return_inverse=True)[1] for values in (predictions, labels))
@@ -175,7 +204,8 @@ def _kinds(predictions: Values, labels: Values) -> NDArray[np.intp]:
 
 def _effects(predictions: Values, labels: Values, groups: list[NDArray[np.intp]], score: Score) -> NDArray[np.float64]:
     """Return what each group of rows adds to a score: what is lost without it, times the share of rows then left."""
-    kinds = _kinds(predictions, labels) if len(groups) == len(labels) else np.arange(len(groups))
+    alone = all(len(group) == 1 for group in groups)
+    kinds = _kinds(predictions, labels)[np.concatenate(groups)] if alone else np.arange(len(groups))
     _, first, kind = np.unique(kinds, return_index=True, return_inverse=True)
     total = _finite(score, predictions, labels)
     without = [_finite(score, *(np.delete(one, groups[i]) for one in (predictions, labels))) for i in first]

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ...studies.records import Trial, TrialState
-from ..data.splits import row_count
+from ..data.splits import groups_of, row_count
+from ..errors import NoComparison
 from ..problem import Problem
 from ..study_run import StudyRun
 from ..tasks import SEVERAL
@@ -110,16 +111,16 @@ def compared(problem: Problem, pairs: Sequence[tuple[Trial, Trial]], sign: float
     def better_is_higher(predictions: Any, references: Any) -> float:
         return sign * score(predictions, references)
 
-    found = paired_difference(predicted[0], predicted[1], labels, better_is_higher, seed=problem.plan.seed)
     winner, default = (float(np.mean([score(one, labels) for one in side])) for side in predicted)
-    return {
-        "split": "report",
-        "metric": problem.objective.name,
-        "winner": winner,
-        "baseline": default,
-        "rows": found.rows,
-        **comparison(found),
-    }
+    known = {"split": "report", "metric": problem.objective.name, "winner": winner, "baseline": default}
+    known["rows"], groups = len(labels), groups_of(report)
+    sides, seed = (predicted[0], predicted[1]), problem.plan.seed
+    try:
+        found = paired_difference(*sides, labels, better_is_higher, seed=seed, groups=groups)
+    except NoComparison as error:
+        difference = {"difference": sign * (winner - default), "interval": None, "seeds": len(pairs)}
+        return {**known, **difference, "why": str(error)}
+    return {**known, **comparison(found)}
 
 
 def classes(problem: Problem, best: Trial) -> dict[str, Any] | None:

@@ -331,6 +331,8 @@ def task_limits(facts: Facts, task: Task) -> list[str]:
     if found is not None and found.largest is not None:
         name, share = text(found.largest[0], 60), found.largest_share
         lines.append(f"Of the training rows {share:.1%} are {name}: who always says so has that accuracy.")
+    if found is not None and found.leaks.remark:
+        lines.append(f"{text(found.leaks.remark, 300)}.")
     most = facts.record["configuration"]["data"].get("max_length") or facts.record["max_length"]
     return [*lines, f"Of longer texts the first {most} tokens count."]
 

@@ -48,7 +48,8 @@ def read_examples(task: Task, path: str | Path) -> Examples:
     from datasets import Dataset
 
     of_labels = {one.name for one in task.label_parts}
-    columns = [dataclasses.replace(one, required=one.name not in of_labels) for one in task.columns]
+    read = [one for one in task.columns if one.name != task.group_column]
+    columns = [dataclasses.replace(one, required=one.name not in of_labels) for one in read]
     headerless = task.files.headerless if task.files else ()
     table = read_table(path, [*columns, ID], headerless=headerless, bare_quotes=task.files is not None)
     ids = [_id(cell, row) for row, cell in enumerate(table.columns.get(ID.name, [None] * len(table)))]

@@ -209,7 +209,7 @@ def test_a_maximum_length_without_room_for_text_is_refused(tmp_path):
 def test_a_row_of_no_tokens_gets_one(tmp_path):
     """GPT-2 adds no special tokens; a batch of empty texts would have nothing to compute."""
     (tmp_path / "a.jsonl").write_text(
-        "".join(json.dumps({"text": "w1 w2" if n % 2 else "", "label": n % 2}) + "\n" for n in range(40))
+        "".join(json.dumps({"text": f"w1 w{n % 20}" if n % 2 else "", "label": n % 2}) + "\n" for n in range(40))
     )
     raw = load_task(custom_task(["text"], "label"), train_file=tmp_path / "a.jsonl")
     data = prepared(tmp_path, raw, tokenizer=tokenizer(special=False)).full_train

@@ -173,7 +173,8 @@ def test_without_a_report_split_no_gain_is_told():
 def test_tokens_are_counted_before_they_are_cut(tmp_path):
     """Special ones included; a row of just as many as there is room for is not cut."""
     rows = [
-        ("w1 " * count, "no" if number % 2 else "yes") for number, count in enumerate([3] * 20 + [14] * 20 + [30] * 20)
+        ("w1 " * (count - 1) + f"w{number % 20}", "no" if number % 2 else "yes")
+        for number, count in enumerate([3] * 20 + [14] * 20 + [30] * 20)
     ]
     found = understood(tmp_path, rows).tokens
 
