@@ -92,7 +92,7 @@ def test_the_best_third_goes_on_and_two_are_compared_on_all_the_data(here: Path)
 def test_the_report_split_is_scored_row_by_row_with_the_model_that_is_kept(here: Path) -> None:
     """What a final predicted for the report split is what its model predicts for the same rows, in their order."""
     model = run("--trials", "2", "--json").json()["model"]
-    _, trials = found()
+    study, trials = found()
     final = next(one for one in trials if one.number == model["trial_number"])
     (here / "texts.csv").write_text("".join(f"{text}\n" for text, _ in [("text", ""), *rows(360)[300:]]))
     done("predict", model["folder"], "--file", "texts.csv", "--output", "said.csv")
@@ -105,7 +105,7 @@ def test_the_report_split_is_scored_row_by_row_with_the_model_that_is_kept(here:
     assert model["metrics"]["eval_accuracy"] == pytest.approx(sum(right) / 60)
     assert not list(Path(model["folder"]).glob("*.bin"))
     kept = json.loads((Path(model["folder"]) / "hpsearch.json").read_text())
-    assert (270, 60) == (kept["rows"]["train"], kept["rows"]["evaluated"])
+    assert (study.spec["notes"]["rows"]["train"], 60) == (kept["rows"]["train"], kept["rows"]["evaluated"])
 
 
 def test_two_workers_climb_as_one_does(here: Path) -> None:

@@ -120,7 +120,7 @@ def test_people_read_how_it_was_found(outcome: dict[str, Any]) -> None:
     assert f"{verdict['cost']['trainings']:.1f} x one full training" in words
     assert "learning_rate" in words
     assert "2 labels: no, yes" in words
-    assert "270 rows" in words
+    assert f"{study.spec['notes']['rows']['train']} rows" in words
     assert "scored 4 times to compare" in words
 
 
