@@ -52,7 +52,8 @@ def test_file_remarks(options: RunOptions, problem: Any) -> Sequence[str]:
     found = read_examples(task, options.test_file)
     rows = f"{options.test_file}: {len(found.ids)} rows"
     known = known_texts(problem.source.raw, found.texts)
-    trained_on = [f"{known} of {rows} have a text of the training part"] if known else []
+    shared = f"{known} of {len(found.ids)} rows of {options.test_file} have a text of the training part"
+    trained_on = [shared] if known else []
     if found.labels is None:
         return [f"{rows} without labels (column {task.label_column!r}) to predict", *trained_on]
     return [f"{rows} with labels, which the model is scored on in the end", *trained_on]

@@ -24,7 +24,9 @@ from hpsearch.spaces.errors import BadInput
 
 from .command import TINY, done, hpsearch, refused
 
-TABLE = "text,toxic,insult,threat\n" + "a,0,1,0\nb,1,0,0\nc,0,0,1\nd,1,1,0\n" * 10
+TABLE = "text,toxic,insult,threat\n" + "".join(
+    f"a{row},0,1,0\nb{row},1,0,0\nc{row},0,0,1\nd{row},1,1,0\n" for row in range(10)
+)
 SETS = [["insult"], ["toxic"], ["threat"], ["toxic", "insult"]] * 10
 
 
@@ -451,7 +453,7 @@ def test_a_list_of_label_columns_may_be_in_a_file_of_options(tmp_path, monkeypat
 def test_labels_of_cells_that_nobody_said_are_refused_by_the_command(tmp_path, monkeypatch):
     """And nothing is left behind."""
     monkeypatch.chdir(tmp_path)
-    Path("t.csv").write_text("text,label\n" + "x,a|b\ny,a\nz,b\n" * 10)
+    Path("t.csv").write_text("text,label\n" + "".join(f"x{n},a|b\ny{n},a\nz{n},b\n" for n in range(10)))
     options = ("--train-file", "t.csv", "--text-columns", "text", "--label-column", "label", *TINY)
 
     for command in ("check", "run"):
