@@ -83,16 +83,19 @@ def refused(said: Said, *words: str, code: int = 2) -> None:
 
 
 def rows(count: int = 80, labels: tuple[str, ...] = ("no", "yes")) -> list[tuple[str, str]]:
-    """Return short texts of which one word tells the label, which takes turns."""
+    """Return short texts, none of them twice, of which one word tells the label, which takes turns."""
     draw = random.Random(1)
     words = {label: [f"{label}{piece}" for piece in "abcd"] for label in labels}
-    found = []
+    found: dict[str, str] = {}
     for row in range(count):
         label = labels[row % len(labels)]
-        text = [draw.choice(words[label]), *draw.choices(["cat", "dog", "house", "tree"], k=3)]
-        draw.shuffle(text)
-        found.append((" ".join(text), label))
-    return found
+        pieces = [draw.choice(words[label]), *draw.choices(["cat", "dog", "house", "tree"], k=3)]
+        draw.shuffle(pieces)
+        text = " ".join(pieces)
+        while text in found:
+            text += " tree"
+        found[text] = label
+    return list(found.items())
 
 
 def csv_text(table: list[tuple[str, str]]) -> str:

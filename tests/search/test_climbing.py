@@ -140,9 +140,9 @@ def test_a_continued_search_proposes_what_an_undisturbed_one_would(here: Path) -
 
 def test_finals_can_be_asked_for_later(here: Path) -> None:
     """`--confirm full` on a finished study adds the seeds that are missing, and nothing else."""
-    run("--trials", "2")
+    run("--trials", "6")
     before = found()[1]
-    said = run("--trials", "2", "--confirm", "full", "--finalists", "1", "--seeds", "2")
+    said = run("--trials", "6", "--confirm", "full", "--finalists", "1", "--seeds", "2")
     study, after = found()
     added = [one for one in after if one.number >= len(before)]
 

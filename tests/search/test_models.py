@@ -70,11 +70,13 @@ def save_model(folder: Path, family: str) -> Path:
 
 
 def write_rows(path: Path) -> Path:
-    """Write 60 rows whose label is whether they speak of a cat."""
+    """Write 60 rows, none of them twice, whose label is whether they speak of a cat."""
     lines = ["text,label"]
     for number in range(60):
         subject = ("cat", "dog")[number % 2]
-        lines.append(f"the {WORDS[6 + number % 4]} {subject} {WORDS[4 + number % 2]} a man,{('yes', 'no')[number % 2]}")
+        lines.append(
+            f"the {WORDS[6 + number % 4]} {subject} {WORDS[4 + number % 2]} a man {number},{('yes', 'no')[number % 2]}"
+        )
     path.write_text("\n".join(lines) + "\n")
     return path
 

@@ -205,9 +205,9 @@ def test_lists_of_batches_are_not_halved(toy: Any) -> None:
     """The evaluation set stays whole where its metric is handed batches; by the loss it is halved all the same."""
     making = Making.of(toy.trainer(args={"eval_do_concat_batches": False}))
 
-    assert not can_be_halved(making, "eval_accuracy")
-    assert can_be_halved(making, "eval_loss")
-    assert can_be_halved(Making.of(toy.trainer()), "eval_accuracy")
+    assert not can_be_halved(making, Objective.named("eval_accuracy"))
+    assert can_be_halved(making, Objective.named("eval_loss"))
+    assert can_be_halved(Making.of(toy.trainer()), Objective.named("eval_accuracy"))
 
 
 def test_why_nothing_was_kept_is_said(study: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
