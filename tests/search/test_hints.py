@@ -174,7 +174,7 @@ def writes(who: str, folder: Path, monkeypatch: pytest.MonkeyPatch, refuses: obj
         monkeypatch.setattr(prepared, "check_length", lambda *_, **__: None)
         monkeypatch.setattr(prepared, "prepared_fingerprint", lambda *_, **__: "0")
         monkeypatch.setattr(prepared, "split", refuses)
-        raw = SimpleNamespace(train=SimpleNamespace(column_names=[]))
+        raw = SimpleNamespace(task=None, train=SimpleNamespace(column_names=[]))
         prepared.prepare(raw, None, max_length=8, seed=0, cache=folder)
 
 
