@@ -83,15 +83,22 @@ def refused(said: Said, *words: str, code: int = 2) -> None:
 
 
 def rows(count: int = 80, labels: tuple[str, ...] = ("no", "yes")) -> list[tuple[str, str]]:
-    """Return short texts, none of them twice, of which one word tells the label, which takes turns."""
+    """Return short texts of which one word tells the label, which takes turns; some texts are there twice."""
     draw = random.Random(1)
     words = {label: [f"{label}{piece}" for piece in "abcd"] for label in labels}
-    found: dict[str, str] = {}
+    found = []
     for row in range(count):
         label = labels[row % len(labels)]
-        pieces = [draw.choice(words[label]), *draw.choices(["cat", "dog", "house", "tree"], k=3)]
-        draw.shuffle(pieces)
-        text = " ".join(pieces)
+        text = [draw.choice(words[label]), *draw.choices(["cat", "dog", "house", "tree"], k=3)]
+        draw.shuffle(text)
+        found.append((" ".join(text), label))
+    return found
+
+
+def distinct(table: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the rows with a word or two more where a text was there before."""
+    found: dict[str, str] = {}
+    for text, label in table:
         while text in found:
             text += " tree"
         found[text] = label
@@ -108,8 +115,8 @@ def files_below(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-def write_word_data(folder: Path) -> None:
+def write_word_data(folder: Path, table: list[tuple[str, str]] | None = None) -> None:
     """Write `train.csv` of 300 rows and `valid.csv` of 60, in which one word tells the label."""
-    table = rows(360)
+    table = table or rows(360)
     (folder / "train.csv").write_text(csv_text(table[:300]), encoding="utf-8")
     (folder / "valid.csv").write_text(csv_text(table[300:]), encoding="utf-8")

@@ -14,7 +14,7 @@ from hpsearch.search.verdict.words import summary_lines
 from hpsearch.studies.records import Phase, Study, Trial, TrialState
 from hpsearch.studies.store import StudyStore
 
-from .command import COLUMNS, Said, csv_text, done, hpsearch, refused, rows, write_word_data
+from .command import COLUMNS, Said, csv_text, distinct, done, hpsearch, refused, rows, write_word_data
 
 #: Learns the word that tells the label on a tenth of the rows, with any of these learning rates.
 SPACE = "learning_rate: {low: 0.001, high: 0.01, log: true, default: 0.002}\n"
@@ -33,12 +33,15 @@ SEARCH = (
     ),
 )
 
+#: Rows of which none has the text of another, so that splits are what a draw makes them.
+TABLE = distinct(rows(360))
+
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with training and validation data of which one word tells the label."""
     monkeypatch.chdir(tmp_path)
-    write_word_data(tmp_path)
+    write_word_data(tmp_path, TABLE)
     (tmp_path / "space.yaml").write_text(SPACE)
     return tmp_path
 
@@ -94,14 +97,14 @@ def test_the_report_split_is_scored_row_by_row_with_the_model_that_is_kept(here:
     model = run("--trials", "2", "--json").json()["model"]
     study, trials = found()
     final = next(one for one in trials if one.number == model["trial_number"])
-    (here / "texts.csv").write_text("".join(f"{text}\n" for text, _ in [("text", ""), *rows(360)[300:]]))
+    (here / "texts.csv").write_text("".join(f"{text}\n" for text, _ in [("text", ""), *TABLE[300:]]))
     done("predict", model["folder"], "--file", "texts.csv", "--output", "said.csv")
     with open("said.csv", newline="") as file:
         said = [line["prediction"] for line in csv.DictReader(file)]
 
     labels = ["no", "yes"]
     assert [labels[one] for one in final.predictions or []] == said
-    right = [label == guess for (_, label), guess in zip(rows(360)[300:], said, strict=True)]
+    right = [label == guess for (_, label), guess in zip(TABLE[300:], said, strict=True)]
     assert model["metrics"]["eval_accuracy"] == pytest.approx(sum(right) / 60)
     assert not list(Path(model["folder"]).glob("*.bin"))
     kept = json.loads((Path(model["folder"]) / "hpsearch.json").read_text())
@@ -158,7 +161,7 @@ def test_noise_is_no_gain(here: Path) -> None:
     for all the same, and its closing line says that nothing was gained.
     """
     draw = random.Random(3)
-    noise = [(text, draw.choice(["no", "yes"])) for text, _ in rows(360)]
+    noise = [(text, draw.choice(["no", "yes"])) for text, _ in TABLE]
     (here / "train.csv").write_text(csv_text(noise[:300]))
     (here / "valid.csv").write_text(csv_text(noise[300:]))
     said = run("--trials", "4")
