@@ -129,7 +129,8 @@ def test_several_workers_share_the_trials_and_stay_warm(place: Place) -> None:
 def test_the_console_is_ours(place: Place) -> None:
     """C7: people read our lines and none of Ray's; the study's folder has its log, and the checkpoint of the best."""
     said = place.said.splitlines()  # type: ignore[attr-defined]
-    ours = ("preparing", "precision", "study 'both'", "trial ", "next:", "  hpsearch ")
+    understood = ("labels: ", "F1 is of", "largest class", "rows: ")
+    ours = ("preparing", "precision", "study 'both'", "trial ", "next:", "  hpsearch ", *understood)
     assert "on Ray, each with 1 CPU" in place.said  # type: ignore[attr-defined]
     late = "no worker has begun after"  # on a machine that is busy with something else
     assert [] == [line for line in said if not line.startswith((*ours, late)) and "workers on Ray" not in line]
