@@ -126,7 +126,7 @@ def test_a2_an_unknown_metric_is_refused_before_the_first_trial(toy):
 
 def test_a2_a_loss_cannot_be_maximized(toy):
     """A2: metric and direction that clash are refused."""
-    with pytest.raises(hpsearch.BadInput, match="eval_loss is to be minimized"):
+    with pytest.raises(hpsearch.BadInput, match="'eval_loss' and direction 'maximize' clash"):
         toy.search(toy.trainer(), objective="eval_loss", direction="maximize")
 
 
