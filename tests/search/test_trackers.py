@@ -370,7 +370,7 @@ def test_wandb_switched_offline_leaves_stdout_alone(place: Path) -> None:
         text=True,
         check=True,
     )
-    assert {"summary", "identity"} == set(json.loads(said.stdout))
+    assert {"summary", "understood", "identity"} == set(json.loads(said.stdout))
 
 
 def test_names_may_be_given_one_by_one_or_together() -> None:
